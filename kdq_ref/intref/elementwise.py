@@ -1,0 +1,91 @@
+"""Residual addition, look-up tables, flatten and argmax."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kdq_ref import operands
+from kdq_ref.rounding import Requant
+
+
+def add(
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    a_zero_point: int,
+    b_zero_point: int,
+    a_multiplier: int,
+    b_multiplier: int,
+    requant: Requant,
+) -> np.ndarray:
+    """Sum of two tensors with different scales, rounded once.
+
+    ``requant((a - a_zero_point) * a_multiplier + (b - b_zero_point) * b_multiplier)``, where
+    lowering sets ``multiplier = rne(scale / max(scales) * 2**20)``: no accumulator leaves int32.
+
+    Parameters
+    ----------
+    a, b : (B, ...) int8 ndarray
+        Of one shape.
+    a_zero_point, b_zero_point : int
+    a_multiplier, b_multiplier : int
+        In ``[0, 2**20]``.
+    requant : Requant
+        With one set of constants.
+
+    Returns
+    -------
+    (B, ...) int8 ndarray
+    """
+    a = operands.check_batch("a", a, np.ndim(a))
+    b = operands.check_batch("b", b, np.ndim(b))
+    operands.add_shape(
+        a.shape,
+        b.shape,
+        a_zero_point=a_zero_point,
+        b_zero_point=b_zero_point,
+        a_multiplier=a_multiplier,
+        b_multiplier=b_multiplier,
+        channels=requant.channels,
+    )
+    acc = (a.astype(np.int64) - a_zero_point) * a_multiplier
+    acc += (b.astype(np.int64) - b_zero_point) * b_multiplier
+    return requant.apply(acc)
+
+
+def lookup(x: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Any function of one code: ``table[x + 128]``.
+
+    Parameters
+    ----------
+    x : int8 ndarray
+    table : (256,) int8 ndarray
+
+    Returns
+    -------
+    int8 ndarray of ``x``'s shape
+    """
+    x = operands.check_batch("x", x, np.ndim(x))
+    operands.lookup_shape(x.shape, table)
+    return np.asarray(table)[x.astype(np.intp) + 128]
+
+
+def flatten(x: np.ndarray) -> np.ndarray:
+    """(B, ...) -> (B, prod), row-major: an image's channels vary fastest."""
+    return np.ascontiguousarray(x).reshape(len(x), *operands.flatten_shape(x.shape[1:]))
+
+
+def argmax(q: np.ndarray) -> np.ndarray:
+    """Index of the largest code of each row, the first one on a tie.
+
+    Parameters
+    ----------
+    q : (B, C) int8 ndarray
+        With C of at least 1.
+
+    Returns
+    -------
+    (B,) int64 ndarray
+    """
+    q = operands.check_classes(q)
+    return q.argmax(axis=1).astype(np.int64)

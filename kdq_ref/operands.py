@@ -1,0 +1,236 @@
+"""What the integer operators accept, and the shape each returns.
+
+The NumPy specification, the C kernels and the integer graph all check their operands here, so that
+they cannot disagree about what is legal. Shapes are per sample: the batch axis is left out.
+``channels`` is how many channels the operator's requantization constants describe (1 = all alike).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kdq_ref.checks import check_array, check_int, check_positive_int
+from kdq_ref.errors import RangeError, ShapeError
+from kdq_ref.geometry import Padding, Pair, window_output
+
+Shape = tuple[int, ...]
+
+MAX_K = 131_071
+"""Longest dot product of two int8 vectors that int32 holds: ``128 * 128 * K < 2**31``."""
+MAX_ADD_MULTIPLIER = 1 << 20
+"""Largest weight of an addend: two times ``255 * 2**20`` stays far inside int32."""
+MAX_WINDOW = (1 << 23) - 1
+"""Most elements an average may sum: ``255 * 2**23`` stays inside int32."""
+
+# Python floats: comparing a huge scale with a NumPy float32 would overflow.
+_SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
+_LARGEST_SCALE = float(np.finfo(np.float32).max)
+
+
+def check_batch(name: str, x: np.ndarray, ndim: int, *, dtype: type = np.int8) -> np.ndarray:
+    """Return ``x`` as an array of that dtype with ``ndim`` axes, the first being the batch."""
+    return check_array(name, x, dtype=dtype, ndim=ndim)
+
+
+def check_zero_point(name: str, value: int) -> int:
+    """Return a zero point inside int8."""
+    return check_int(name, value, -128, 127)
+
+
+def check_channels(channels: int, wanted: int) -> None:
+    """Check that requantization constants fit the output channels."""
+    if channels not in (1, wanted):
+        raise ShapeError(
+            f"requant describes {channels} channels, but the output has {wanted}; "
+            f"it must be {wanted}, or 1 for all"
+        )
+
+
+def gemm_shape(a: np.ndarray, b: np.ndarray) -> tuple[int, int, int]:
+    """Check ``a`` : (M, K) int8 and ``b`` : (K, N) int8; return (M, K, N)."""
+    a = check_array("a", a, dtype=np.int8, ndim=2)
+    b = check_array("b", b, dtype=np.int8, shape=(a.shape[1], None))
+    _check_depth(a.shape[1])
+    return a.shape[0], a.shape[1], b.shape[1]
+
+
+def dense_shape(
+    shape: Shape, weight: np.ndarray, bias: np.ndarray, *, x_zero_point: int, channels: int
+) -> Shape:
+    """(K,) -> (N,), with ``weight`` : (K, N) int8 and ``bias`` : (N,) int32."""
+    if len(shape) != 1:
+        raise ShapeError(f"dense needs vectors, got samples of shape {shape}; flatten first")
+    weight = check_array("weight", weight, dtype=np.int8, shape=(shape[0], None))
+    _check_depth(shape[0])
+    _check_outputs(bias, weight.shape[1], x_zero_point, channels)
+    return (weight.shape[1],)
+
+
+def conv2d_shape(
+    shape: Shape,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    *,
+    x_zero_point: int,
+    channels: int,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Shape:
+    """(H, W, C) -> (OH, OW, O), with ``weight`` : (kh, kw, C/groups, O) int8."""
+    height, width, c_in = _image(shape)
+    check_positive_int("groups", groups)
+    weight = check_array("weight", weight, dtype=np.int8, ndim=4)
+    kh, kw, c_group, c_out = weight.shape
+    if c_group * groups != c_in or c_out % groups:
+        raise ShapeError(
+            f"weight of shape {weight.shape} with groups={groups} does not fit {c_in} input "
+            f"channels: it needs (kh, kw, {c_in}/groups, a multiple of groups)"
+        )
+    _check_depth(kh * kw * c_group)
+    _check_outputs(bias, c_out, x_zero_point, channels)
+    out = _window((height, width), (kh, kw), stride, padding, dilation)
+    return (*out, c_out)
+
+
+def depthwise_conv2d_shape(
+    shape: Shape,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    *,
+    x_zero_point: int,
+    channels: int,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+) -> Shape:
+    """(H, W, C) -> (OH, OW, C*m), with ``weight`` : (kh, kw, 1, C*m) int8."""
+    return conv2d_shape(
+        shape,
+        weight,
+        bias,
+        x_zero_point=x_zero_point,
+        channels=channels,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=_image(shape)[2],
+    )
+
+
+def max_pool2d_shape(shape: Shape, *, kernel: Pair, stride: Pair, padding: Padding) -> Shape:
+    """(H, W, C) -> (OH, OW, C); every window holds at least one real element."""
+    height, width, channels = _image(shape)
+    top, bottom, left, right = padding
+    if max(top, bottom) >= kernel[0] or max(left, right) >= kernel[1]:
+        raise ShapeError(
+            f"padding {padding} must be smaller than the pooling window {kernel}: "
+            f"a window of padding alone has no value"
+        )
+    return (*_window((height, width), kernel, stride, padding, (1, 1)), channels)
+
+
+def avg_pool2d_shape(
+    shape: Shape,
+    *,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    x_zero_point: int,
+    channels: int,
+) -> Shape:
+    """(H, W, C) -> (OH, OW, C), with one set of requantization constants."""
+    check_int("kernel area", kernel[0] * kernel[1], 1, MAX_WINDOW)
+    _check_single(x_zero_point, channels)
+    return max_pool2d_shape(shape, kernel=kernel, stride=stride, padding=padding)
+
+
+def global_avg_pool_shape(shape: Shape, *, x_zero_point: int, channels: int) -> Shape:
+    """(H, W, C) -> (C,), with one set of requantization constants."""
+    height, width, c_in = _image(shape)
+    check_int("image area", height * width, 1, MAX_WINDOW)
+    _check_single(x_zero_point, channels)
+    return (c_in,)
+
+
+def add_shape(
+    a_shape: Shape,
+    b_shape: Shape,
+    *,
+    a_zero_point: int,
+    b_zero_point: int,
+    a_multiplier: int,
+    b_multiplier: int,
+    channels: int,
+) -> Shape:
+    """Two equal shapes -> the same shape; no broadcasting."""
+    if a_shape != b_shape:
+        raise ShapeError(f"add needs two equal shapes, got {a_shape} and {b_shape}")
+    check_zero_point("a_zero_point", a_zero_point)
+    check_zero_point("b_zero_point", b_zero_point)
+    check_int("a_multiplier", a_multiplier, 0, MAX_ADD_MULTIPLIER)
+    check_int("b_multiplier", b_multiplier, 0, MAX_ADD_MULTIPLIER)
+    check_channels(channels, 1)
+    return a_shape
+
+
+def lookup_shape(shape: Shape, table: np.ndarray) -> Shape:
+    """Any shape -> the same shape, with ``table`` : (256,) int8."""
+    check_array("table", table, dtype=np.int8, shape=(256,))
+    return shape
+
+
+def flatten_shape(shape: Shape) -> Shape:
+    """Any shape -> its product."""
+    return (int(np.prod(shape, dtype=np.int64)),)
+
+
+def check_classes(q: np.ndarray) -> np.ndarray:
+    """Return ``q`` : (B, C) int8 with at least one class."""
+    q = check_array("q", q, dtype=np.int8, ndim=2)
+    if q.shape[1] == 0:
+        raise ShapeError(f"argmax of no classes is undefined, got shape {q.shape}")
+    return q
+
+
+def check_scale(scale: float) -> float:
+    """Return a scale that is positive, finite and normal in float32."""
+    if not _SMALLEST_SCALE <= scale <= _LARGEST_SCALE:
+        raise RangeError(f"scale must be a positive, finite, normal float32, got {scale!r}")
+    return scale
+
+
+def _image(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ShapeError(f"expected samples of shape (H, W, C), got {shape}")
+    return shape[0], shape[1], shape[2]
+
+
+def _check_depth(k: int) -> None:
+    if k > MAX_K:
+        raise ShapeError(
+            f"a dot product of {k} int8 pairs may leave int32; at most {MAX_K} are allowed"
+        )
+
+
+def _check_outputs(bias: np.ndarray, c_out: int, x_zero_point: int, channels: int) -> None:
+    check_array("bias", bias, dtype=np.int32, shape=(c_out,))
+    check_zero_point("x_zero_point", x_zero_point)
+    check_channels(channels, c_out)
+
+
+def _check_single(x_zero_point: int, channels: int) -> None:
+    check_zero_point("x_zero_point", x_zero_point)
+    check_channels(channels, 1)
+
+
+def _window(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pair:
+    for name, pair in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+        for value in pair:
+            check_positive_int(name, value)
+    if len(padding) != 4:
+        raise ShapeError(f"padding must be (top, bottom, left, right), got {padding}")
+    for value in padding:
+        check_int("padding", value, 0)
+    return window_output(size, kernel, stride, padding, dilation)

@@ -1,0 +1,21 @@
+"""The named requantization rules: how an int32 accumulator becomes an int8 value, exactly.
+
+A rule is an object with a name, passed explicitly to fake-quantization, lowering, the engine and
+the file format; nothing depends on a build flag. ``RULES`` lists them by name.
+"""
+
+from kdq_ref.rounding.fixed_point import double_rounding, single_rounding
+from kdq_ref.rounding.float32 import float32_rne
+from kdq_ref.rounding.requant import RULES, Requant, get_rule
+from kdq_ref.rounding.rule import Constants, Rule
+
+__all__ = [
+    "RULES",
+    "Constants",
+    "Requant",
+    "Rule",
+    "double_rounding",
+    "float32_rne",
+    "get_rule",
+    "single_rounding",
+]

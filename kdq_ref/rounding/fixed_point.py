@@ -1,0 +1,99 @@
+r"""Rules whose multiplier is a 31-bit integer mantissa and a power of two.
+
+.. math:: M = \frac{s_x s_w}{s_y} \approx m \cdot 2^{e-31}, \quad m \in [2^{30}, 2^{31})
+
+``f, e = frexp(M)``; ``m = round_half_away(f * 2**31)``; if that reaches ``2**31`` it is halved and
+``e`` grows by one; if ``e < -31`` both become 0 and every result is 0. So TensorFlow Lite's
+``QuantizeMultiplier`` (``tensorflow/lite/kernels/internal/quantization_util.cc``), in float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kdq_ref.errors import RangeError
+from kdq_ref.rounding.rule import Constants, Rule
+
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+_MAX_EXPONENT = 30
+
+
+def _mantissa_and_exponent(real: np.ndarray) -> Constants:
+    """Split positive float64 ``real`` : (C,) into mantissa and exponent."""
+    fraction, exponent = np.frexp(real)
+    # fraction * 2**31 is exact in float64 with 53 bits, and so is adding one half.
+    mantissa = np.floor(fraction * 2.0**31 + 0.5).astype(np.int64)
+    carried = mantissa == 2**31
+    mantissa = np.where(carried, mantissa // 2, mantissa)
+    exponent = np.where(carried, exponent + 1, exponent)
+    vanishes = exponent < -31
+    return Constants(
+        multiplier=np.where(vanishes, 0, mantissa).astype(np.int32),
+        exponent=np.where(vanishes, 0, exponent).astype(np.int32),
+        scale=np.zeros(real.shape, np.float32),
+    )
+
+
+def _constants(
+    input_scale: np.ndarray, weight_scale: np.ndarray, output_scale: np.ndarray
+) -> Constants:
+    return _mantissa_and_exponent(input_scale * weight_scale / output_scale)
+
+
+def _check(constants: Constants) -> None:
+    m, e = constants.multiplier, constants.exponent
+    if not ((m == 0) | (m >= 2**30)).all():
+        bad = int(m[(m != 0) & (m < 2**30)][0])
+        raise RangeError(f"a fixed-point multiplier must be 0 or in [2**30, 2**31), got {bad}")
+    if not ((e >= -31) & (e <= _MAX_EXPONENT)).all():
+        bad = int(e[(e < -31) | (e > _MAX_EXPONENT)][0])
+        raise RangeError(
+            f"a fixed-point exponent must be in [-31, {_MAX_EXPONENT}], got {bad}: "
+            f"the real multiplier must be below 2**{_MAX_EXPONENT}; is the output scale right?"
+        )
+
+
+def _single(acc: np.ndarray, constants: Constants) -> np.ndarray:
+    shift = 31 - constants.exponent.astype(np.int64)
+    # |acc * m| < 2**62 and the rounding term is at most 2**61: int64 never overflows.
+    product = acc * constants.multiplier.astype(np.int64)
+    return (product + (np.int64(1) << (shift - 1))) >> shift
+
+
+def _double(acc: np.ndarray, constants: Constants) -> np.ndarray:
+    m = constants.multiplier.astype(np.int64)
+    left = np.maximum(constants.exponent, 0).astype(np.int64)
+    right = np.maximum(-constants.exponent, 0).astype(np.int64)
+    # The sources leave an overflowing left shift undefined; here it saturates.
+    shifted = np.clip(acc << left, _INT32_MIN, _INT32_MAX)
+    # m is never INT32_MIN, so gemmlowp's one saturating case cannot occur.
+    high = (shifted * m + 2**30) >> 31
+    mask = (np.int64(1) << right) - 1
+    remainder = high & mask
+    return (high >> right) + (remainder > (mask >> 1) + (high < 0))
+
+
+single_rounding = Rule(
+    name="single_rounding",
+    c_id=0,
+    formula="(acc * m + 2**(30 - e)) >> (31 - e)",
+    source="TensorFlow Lite with TFLITE_SINGLE_ROUNDING, ruy's portable path, "
+    "CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
+    _constants=_constants,
+    _check=_check,
+    _apply=_single,
+)
+"""Round once, half up, in int64: the default."""
+
+double_rounding = Rule(
+    name="double_rounding",
+    c_id=1,
+    formula="h = ((acc << max(e, 0)) * m + 2**30) >> 31; "
+    "then h / 2**max(-e, 0) rounded half away from zero",
+    source="gemmlowp fixedpoint.h (SaturatingRoundingDoublingHighMul, RoundingDivideByPOT), "
+    "TensorFlow Lite reference kernels, CMSIS-NN default",
+    _constants=_constants,
+    _check=_check,
+    _apply=_double,
+)
+"""Round half up to 32 bits, then half away from zero at the shift."""

@@ -1,0 +1,84 @@
+"""From accumulators to int8: a rule, its constants, a zero point and a clamp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kdq_ref.checks import check_int
+from kdq_ref.errors import InvalidArgumentError, RangeError, ShapeError
+from kdq_ref.rounding.fixed_point import double_rounding, single_rounding
+from kdq_ref.rounding.float32 import float32_rne
+from kdq_ref.rounding.rule import Constants, Rule
+
+RULES: dict[str, Rule] = {
+    rule.name: rule for rule in (single_rounding, double_rounding, float32_rne)
+}
+"""Every rule by name; the first is the default."""
+
+
+def get_rule(rule: str | Rule) -> Rule:
+    """Return the rule of that name (a rule is returned as it is).
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an unknown name; the message lists the known ones.
+    """
+    if isinstance(rule, Rule):
+        return rule
+    try:
+        return RULES[rule]
+    except (KeyError, TypeError):
+        raise InvalidArgumentError(
+            f"unknown rounding rule {rule!r}; choose one of {', '.join(RULES)}"
+        ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Requant:
+    r"""Turns accumulators into int8: ``clamp(rule(acc) + zero_point, qmin, qmax)``.
+
+    Attributes
+    ----------
+    rule : Rule
+    constants : Constants
+        One set per output channel, or one for all.
+    zero_point : int
+        Of the output, in [-128, 127].
+    qmin, qmax : int
+        The clamp, ``-128 <= qmin <= qmax <= 127``: the range of int8, or tighter where a ReLU or
+        ReLU6 is fused.
+    """
+
+    rule: Rule
+    constants: Constants
+    zero_point: int
+    qmin: int = -128
+    qmax: int = 127
+
+    def __post_init__(self) -> None:
+        check_int("zero_point", self.zero_point, -128, 127)
+        check_int("qmin", self.qmin, -128, 127)
+        check_int("qmax", self.qmax, -128, 127)
+        if self.qmin > self.qmax:
+            raise RangeError(f"qmin {self.qmin} must not exceed qmax {self.qmax}")
+        if self.channels < 1:
+            raise ShapeError("a Requant needs constants for at least one channel")
+        self.rule.check(self.constants)
+
+    @property
+    def channels(self) -> int:
+        """How many channels the constants describe; 1 means the same for all."""
+        return self.constants.channels
+
+    def apply(self, acc: np.ndarray) -> np.ndarray:
+        """Requantize ``acc`` : (..., C) integers inside int32 to int8 of the same shape."""
+        if self.channels != 1 and (np.ndim(acc) == 0 or np.shape(acc)[-1] != self.channels):
+            raise ShapeError(
+                f"constants for {self.channels} channels do not fit accumulators of shape "
+                f"{np.shape(acc)}: the last axis is the channel"
+            )
+        scaled = self.rule.apply(acc, self.constants)
+        return np.clip(scaled + self.zero_point, self.qmin, self.qmax).astype(np.int8)

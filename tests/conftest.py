@@ -1,0 +1,23 @@
+"""Hypothesis profiles `dev` (default) and `thorough` (HYPOTHESIS_PROFILE=thorough); core report."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from kdq_ref import kernels
+
+# Timings on shared machines are noise, so no deadline; arrays are large data, and rightly so.
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=_QUIET)
+settings.register_profile("thorough", settings.get_profile("dev"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which C core the tests saw; .ci/run reads the line, so that none goes missing unseen."""
+    seen = "present" if kernels.core_available() else "absent"
+    detail = kernels.core_problem() or ", ".join(kernels.available_isas())
+    terminalreporter.write_line(f"C core: {seen} ({detail})")

@@ -1,0 +1,26 @@
+/* dispatch.c - the ONE table of kernels, best first.
+ *
+ * C only answers questions about entries; kdq_ref/kernels/dispatch.py takes the first one that lacks
+ * nothing and passes its self-test, honours KDQ_ISA, and reports what it passed over. So the core has
+ * no mutable state.
+ *
+ * A kernel is added by a file ukr_<name>.c, a declaration in kdq_internal.h, a line here and its name
+ * in csrc/build_ffi.py. The order to come: avx512vnni, avxvnni, avx2 on x86; i8mm, neondot, neon on
+ * aarch64; scalar stays last. */
+#include "kdq_internal.h"
+
+static const kdq_kernel *const table[] = {
+    &kdq_scalar,
+};
+
+int32_t kdq_kernel_count(void) { return (int32_t)(sizeof table / sizeof table[0]); }
+
+const kdq_kernel *kdq_kernel_at(int32_t index) {
+    return index >= 0 && index < kdq_kernel_count() ? table[index] : NULL;
+}
+
+const char *kdq_kernel_name(const kdq_kernel *kernel) { return kernel->name; }
+
+uint64_t kdq_kernel_missing(const kdq_kernel *kernel) {
+    return kernel->needs & ~kdq_cpu_features();
+}

@@ -1,0 +1,231 @@
+/* kdq.h - the public C API of the int8 core.
+ *
+ * Everything here equals the NumPy specification kdq_ref.intref bit for bit. The slice between the
+ * two CDEF lines is also what csrc/build_ffi.py hands to cffi, so every name is declared once; keep
+ * it to what cffi parses: declarations, integer #defines, comments.
+ *
+ * Conventions
+ *  1. Activations are int8, channels last: (images, h, w, c). Weights are int8, (k, n) row-major;
+ *     those of a convolution are (kernel_h, kernel_w, in_c / groups, out_c), which is the same thing
+ *     with k = kernel_h * kernel_w * in_c / groups.
+ *  2. real = scale * (q - zero_point). An accumulator is
+ *         acc[c] = sum_p (x[p] - x_zero_point) * w[p][c] + bias[c]
+ *     in int32. The caller proves that it fits (kdq_ref.infer does, from the actual weights);
+ *     if it does not, the result is acc modulo 2^32, never undefined behaviour.
+ *  3. Nothing is allocated, nothing is global and mutable, no thread is started: every function may
+ *     run in any number of threads at once. Scratch memory is the caller's, at least as aligned as
+ *     malloc's (16 bytes), and as large as the matching *_scratch_bytes function says.
+ *  4. No function reads or writes past the arrays it is given, not even by one byte.
+ *  5. Arguments are trusted: kdq_ref.kernels checks shapes, dtypes and ranges before any call.
+ *     Sizes may be zero unless stated otherwise. Inputs and outputs never overlap.
+ *  6. Right shifts of negative numbers are arithmetic and float is IEEE binary32 without excess
+ *     precision, in the default rounding mode; kdq_internal.h refuses to compile otherwise.
+ */
+#ifndef KDQ_H
+#define KDQ_H
+
+#include <stdint.h>
+
+/* CDEF BEGIN */
+
+/* ---- Kernels ------------------------------------------------------------------------------- */
+
+/* The largest k for which a sum of products of full-range int8 cannot leave int32. */
+#define KDQ_MAX_K 131071
+
+/* A micro-kernel and the panel layout it dictates; see kdq_internal.h. */
+typedef struct kdq_kernel kdq_kernel;
+
+/* The dispatch table, best first; the last entry runs on any CPU. */
+int32_t kdq_kernel_count(void);
+const kdq_kernel *kdq_kernel_at(int32_t index);
+
+/* Plain loops over a deliberately awkward tile: an oracle for the control code, never automatic. */
+const kdq_kernel *kdq_kernel_ref(void);
+
+/* Never in the table: wrong on purpose (saturates pair sums to int16, as vpmaddubsw does), so that
+ * the self-test and the fallback can themselves be tested. */
+const kdq_kernel *kdq_kernel_saturating(void);
+
+const char *kdq_kernel_name(const kdq_kernel *kernel);
+
+/* Features of this CPU (and enabled by its OS), as bits; those a kernel needs and this CPU lacks;
+ * a bit's name, NULL past the last. */
+uint64_t kdq_cpu_features(void);
+uint64_t kdq_kernel_missing(const kdq_kernel *kernel);
+const char *kdq_feature_name(int32_t bit);
+
+/* Known answers through the real pack/drive/requantize path. Returns 0, or the number of the first
+ * check that failed (selftest.c). Call only if nothing is missing. */
+int32_t kdq_kernel_self_test(const kdq_kernel *kernel);
+
+/* ---- Requantization (requant.c) ------------------------------------------------------------ */
+
+enum kdq_rule {
+    KDQ_SINGLE_ROUNDING = 0,
+    KDQ_DOUBLE_ROUNDING = 1,
+    KDQ_FLOAT32_RNE = 2
+};
+
+/* y = clamp(rule(acc, constants of the channel) + zero_point, qmin, qmax).
+ * multiplier in [2^30, 2^31) or 0, exponent in [-31, 30], scale finite; a rule reads either the
+ * first two or the third. -128 <= qmin <= qmax <= 127, zero_point in [-128, 127]. */
+typedef struct {
+    int32_t rule;         /* enum kdq_rule */
+    int32_t channel_step; /* 1: one constant per channel; 0: one for all */
+    int32_t zero_point;
+    int32_t qmin;
+    int32_t qmax;
+    const int32_t *multiplier;
+    const int32_t *exponent;
+    const float *scale;
+} kdq_requant;
+
+/* y[r][c] = requantize(acc[r][c] + bias[c]); bias may be NULL; the sum wraps. */
+void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,
+                    int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y);
+
+/* ---- Products (gemm_ref.c, pack.c, gemm.c) ------------------------------------------------- */
+
+/* c (m, n) = a (m, k) * b (k, n): three plain loops. k <= KDQ_MAX_K. */
+void kdq_gemm_s8s32_ref(int64_t m, int64_t n, int64_t k, const int8_t *a, int64_t ld_a,
+                        const int8_t *b, int64_t ld_b, int32_t *c, int64_t ld_c);
+
+/* Weights b (k, n) become panels once; n zero-padded to whole panels, k to whole units. */
+int64_t kdq_packed_bytes(const kdq_kernel *kernel, int64_t k, int64_t n);
+void kdq_pack_weights(const kdq_kernel *kernel, int64_t k, int64_t n, const int8_t *b, int64_t ld_b,
+                      void *packed);
+
+/* folded[c] = bias[c] - x_zero_point * sum_p b[p][c], modulo 2^32; with it
+ * acc[c] = sum_p x[p] * b[p][c] + folded[c]. */
+void kdq_fold_bias(int64_t k, int64_t n, const int8_t *b, int64_t ld_b, const int32_t *bias,
+                   int32_t x_zero_point, int32_t *folded);
+
+/* c (m, n) = a (m, k) * b, in int32 or requantized to int8. */
+int64_t kdq_gemm_scratch_bytes(const kdq_kernel *kernel, int64_t m, int64_t k);
+void kdq_gemm_s8s32(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, const int8_t *a,
+                    int64_t ld_a, const void *packed, int32_t *c, int64_t ld_c, void *scratch);
+void kdq_gemm_s8s8(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, const int8_t *a,
+                   int64_t ld_a, const void *packed, const int32_t *folded_bias,
+                   const kdq_requant *requant, int8_t *y, int64_t ld_y, void *scratch);
+
+/* ---- Windows: convolution and pooling (conv.c, depthwise.c, pool.c) ------------------------ */
+
+/* Output (oh, ow) and tap (i, j) meet input
+ *     (oh * stride_h - pad_top + i * dilation_h, ow * stride_w - pad_left + j * dilation_w);
+ * a position outside the image is padding. Bottom and right padding are implied by out_h, out_w. */
+typedef struct {
+    int32_t in_h, in_w, in_c;
+    int32_t out_h, out_w, out_c;
+    int32_t kernel_h, kernel_w;
+    int32_t stride_h, stride_w;
+    int32_t pad_top, pad_left;
+    int32_t dilation_h, dilation_w;
+    int32_t groups;
+} kdq_window;
+
+/* Panels of group g (in_c / groups channels to out_c / groups) follow those of group g - 1, each
+ * kdq_packed_bytes(kernel, k, out_c / groups) long. folded_bias has out_c elements. Padding has the
+ * value x_zero_point. A dense layer is the convolution with all sizes 1. */
+int64_t kdq_conv2d_scratch_bytes(const kdq_kernel *kernel, const kdq_window *window,
+                                 int64_t images);
+void kdq_conv2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images, const int8_t *x,
+                int32_t x_zero_point, const void *packed, const int32_t *folded_bias,
+                const kdq_requant *requant, int8_t *y, void *scratch);
+
+/* Weight (kernel_h, kernel_w, out_c), not packed; channel o reads input o / (out_c / in_c). */
+void kdq_depthwise_conv2d(const kdq_window *window, int64_t images, const int8_t *x,
+                          int32_t x_zero_point, const int8_t *weight, const int32_t *folded_bias,
+                          const kdq_requant *requant, int8_t *y);
+
+/* Padding never wins; every window holds at least one real element. */
+void kdq_max_pool2d(const kdq_window *window, int64_t images, const int8_t *x, int8_t *y);
+
+/* acc = sum over real elements of (x - x_zero_point), then requantized: the divisor is in there. */
+void kdq_avg_pool2d(const kdq_window *window, int64_t images, const int8_t *x, int32_t x_zero_point,
+                    const kdq_requant *requant, int8_t *y);
+
+/* ---- Elementwise (elementwise.c) ----------------------------------------------------------- */
+
+/* acc = (a - a_zero_point) * a_multiplier + (b - b_zero_point) * b_multiplier, then requantized with
+ * channel_step 0; multipliers in [0, 2^20]. */
+typedef struct {
+    int32_t a_zero_point, b_zero_point;
+    int32_t a_multiplier, b_multiplier;
+} kdq_addends;
+void kdq_add(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
+             const kdq_requant *requant, int8_t *y);
+
+/* y = table[x + 128]. */
+void kdq_lookup(int64_t n, const int8_t *x, const int8_t *table, int8_t *y);
+
+/* y = clamp(rne(x / scale) + zero_point, -128, 127) in float32; x finite, scale positive. */
+void kdq_quantize(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
+int32_t kdq_all_finite(int64_t n, const float *x);
+
+/* x = scale * (q - zero_point). */
+void kdq_dequantize(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);
+
+/* Index of the first largest element of each row; columns >= 1. */
+void kdq_argmax(int64_t rows, int64_t columns, const int8_t *q, int64_t *index);
+
+/* ---- A whole network (plan.c) -------------------------------------------------------------- */
+
+enum kdq_op_kind {
+    KDQ_OP_CONV2D = 0, /* and dense */
+    KDQ_OP_DEPTHWISE_CONV2D = 1,
+    KDQ_OP_MAX_POOL2D = 2,
+    KDQ_OP_AVG_POOL2D = 3,
+    KDQ_OP_ADD = 4,
+    KDQ_OP_LOOKUP = 5
+};
+
+/* One operation; an operation reads only the fields of its own function above. */
+typedef struct {
+    int32_t kind; /* enum kdq_op_kind */
+    int32_t source, source_b, target; /* numbers of values */
+    int32_t x_zero_point;
+    kdq_window window;
+    const void *weight; /* packed for CONV2D, plain for DEPTHWISE_CONV2D, the table of LOOKUP */
+    const int32_t *folded_bias;
+    kdq_addends addends;
+    kdq_requant requant;
+} kdq_op;
+
+/* What flows between operations. In the arena, the values of a tile of T images lie at T * offset;
+ * two values may share bytes if they never live at the same time. Value 0 is the network's input. */
+typedef struct {
+    int64_t elements; /* per image */
+    int64_t offset;   /* bytes per image */
+} kdq_value;
+
+typedef struct {
+    const kdq_kernel *kernel;
+    const kdq_op *ops;
+    const kdq_value *values;
+    int32_t op_count;
+    int32_t output; /* number of the value that is the result */
+    float input_scale;
+    int32_t input_zero_point;
+    int64_t image_bytes; /* of all values, per image of a tile */
+    int64_t max_tile;    /* images per tile, at least 1 */
+} kdq_plan;
+
+enum kdq_status {
+    KDQ_OK = 0,
+    KDQ_ARENA_TOO_SMALL = 1, /* not even one image fits */
+    KDQ_NOT_FINITE = 2       /* the float input holds NaN or infinity; nothing was written */
+};
+
+/* Bytes of arena so that a tile of that many images (at most max_tile) can run. */
+int64_t kdq_plan_arena_bytes(const kdq_plan *plan, int64_t images);
+
+/* Run images through the network, tile by tile: x is float (images, input elements) or, if x_float
+ * is NULL, int8 codes; y (images, output elements). Tiles are as large as max_tile and the arena
+ * allow; the arena may have any alignment, and what it holds does not matter, before or after. */
+int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
+                     const int8_t *x_codes, int8_t *y, void *arena, int64_t arena_bytes);
+
+/* CDEF END */
+
+#endif

@@ -1,0 +1,79 @@
+/* requant.c - the rounding rules, scalar, normative for C. Judge: kdq_ref.rounding.
+ *
+ * With M = s_x * s_w / s_y of the channel, m = multiplier and e = exponent (M ~ m * 2^(e - 31)):
+ *
+ *  (1) single_rounding   y = (acc * m + 2^(30-e)) >> (31-e)                        in int64
+ *  (2) double_rounding   a = saturate_int32(acc * 2^max(e,0))
+ *                        h = (a * m + 2^30) >> 31
+ *                        y = (h >> k) + [(h & mask) > (mask >> 1) + (h < 0)],
+ *                        k = max(-e,0), mask = 2^k - 1                             half away from 0
+ *  (3) float32_rne       y = rne(float32(acc) * scale)                             half to even
+ *
+ *      result = clamp(y + zero_point, qmin, qmax)
+ *
+ * Ranges: |acc * m| < 2^62 and the rounding term is at most 2^61, so int64 holds every sum. In (2),
+ * m >= 0, so the one saturating case of gemmlowp's doubling high multiply cannot occur.
+ * Compiled with -ffp-contract=off; (3) has nothing to contract, and stays so. */
+#include "kdq_internal.h"
+
+static inline int64_t single_rounding(int32_t acc, int32_t m, int32_t e) {
+    return ((int64_t)acc * m + ((int64_t)1 << (30 - e))) >> (31 - e);
+}
+
+static inline int64_t double_rounding(int32_t acc, int32_t m, int32_t e) {
+    const int32_t left = e > 0 ? e : 0, k = e < 0 ? -e : 0;
+    int64_t a = (int64_t)acc * ((int64_t)1 << left);
+    a = kdq_max(INT32_MIN, kdq_min(INT32_MAX, a));
+    const int64_t h = (a * m + ((int64_t)1 << 30)) >> 31;
+    const int64_t mask = ((int64_t)1 << k) - 1;
+    return (h >> k) + ((h & mask) > (mask >> 1) + (h < 0));
+}
+
+kdq_requant kdq_requant_from(const kdq_requant *requant, int64_t c) {
+    kdq_requant from = *requant;
+    c *= requant->channel_step;
+    from.multiplier += c;
+    from.exponent += c;
+    from.scale += c;
+    return from;
+}
+
+/* Inlined once per rule and per kind of constants, so that the inner loop holds no choice. */
+static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant *q, int64_t channels,
+                                  const int32_t *restrict acc, const int32_t *restrict bias,
+                                  int8_t *restrict y) {
+    const int32_t low = q->qmin, high = q->qmax, zero_point = q->zero_point;
+    const int32_t *restrict multiplier = q->multiplier, *restrict exponent = q->exponent;
+    const float *restrict scale = q->scale;
+    for (int64_t c = 0; c < channels; c++) {
+        const int32_t sum = bias != NULL ? kdq_wrapping_add(acc[c], bias[c]) : acc[c];
+        if (rule == KDQ_FLOAT32_RNE) {
+            const int32_t v = kdq_rne_near_int8((float)sum * scale[c * step]);
+            y[c] = kdq_clamp(v + zero_point, low, high);
+        } else {
+            const int32_t m = multiplier[c * step], e = exponent[c * step];
+            int64_t v = rule == KDQ_SINGLE_ROUNDING ? single_rounding(sum, m, e)
+                                                    : double_rounding(sum, m, e);
+            v += zero_point;
+            y[c] = (int8_t)kdq_max(low, kdq_min(high, v));
+        }
+    }
+}
+
+#define ROWS(RULE, STEP)                                                                          \
+    for (int64_t r = 0; r < rows; r++) {                                                          \
+        requantize_row(RULE, STEP, requant, channels, acc + r * ld_acc, bias, y + r * ld_y);      \
+    }
+
+void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,
+                    int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
+    switch (requant->rule * 2 + requant->channel_step) {
+    case KDQ_SINGLE_ROUNDING * 2: ROWS(KDQ_SINGLE_ROUNDING, 0) break;
+    case KDQ_SINGLE_ROUNDING * 2 + 1: ROWS(KDQ_SINGLE_ROUNDING, 1) break;
+    case KDQ_DOUBLE_ROUNDING * 2: ROWS(KDQ_DOUBLE_ROUNDING, 0) break;
+    case KDQ_DOUBLE_ROUNDING * 2 + 1: ROWS(KDQ_DOUBLE_ROUNDING, 1) break;
+    case KDQ_FLOAT32_RNE * 2: ROWS(KDQ_FLOAT32_RNE, 0) break;
+    case KDQ_FLOAT32_RNE * 2 + 1: ROWS(KDQ_FLOAT32_RNE, 1) break;
+    default: break;
+    }
+}

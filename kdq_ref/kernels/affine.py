@@ -1,0 +1,179 @@
+"""Dense and convolution in C; each equals its namesake in :mod:`kdq_ref.intref`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kdq_ref import operands
+from kdq_ref.geometry import Padding, Pair
+from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct, scratch, window_struct
+from kdq_ref.kernels.core import lib
+from kdq_ref.kernels.dispatch import kernel_for
+from kdq_ref.kernels.packing import fold_bias, pack_weights
+from kdq_ref.rounding import Requant
+
+
+def gemm(a: np.ndarray, b: np.ndarray, *, isa: str | None = None) -> np.ndarray:
+    """:func:`kdq_ref.intref.gemm`: (M, K) int8 times (K, N) int8 is (M, N) int32, exactly.
+
+    ``isa="ref"`` is ``csrc/gemm_ref.c``: three loops, nothing packed.
+    """
+    kernel = kernel_for(isa)
+    m, k, n = operands.gemm_shape(a, b)
+    a, b = contiguous(np.asarray(a)), contiguous(np.asarray(b))
+    c = np.empty((m, n), np.int32)
+    if kernel == lib.kdq_kernel_ref():
+        lib.kdq_gemm_s8s32_ref(m, n, k, pointer(a), k, pointer(b), n, pointer(c), n)
+        return c
+    packed = np.empty(lib.kdq_packed_bytes(kernel, k, n), np.uint8)
+    lib.kdq_pack_weights(kernel, k, n, pointer(b), n, pointer(packed))
+    work = scratch(lib.kdq_gemm_scratch_bytes(kernel, m, k))
+    lib.kdq_gemm_s8s32(kernel, m, n, k, pointer(a), k, pointer(packed), pointer(c), n, work)
+    return c
+
+
+def dense(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    *,
+    x_zero_point: int,
+    requant: Requant,
+    isa: str | None = None,
+) -> np.ndarray:
+    """:func:`kdq_ref.intref.dense`: (B, K) int8 to (B, N) int8.
+
+    Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
+    """
+    kernel = kernel_for(isa)
+    x = operands.check_batch("x", x, 2)
+    (n,) = operands.dense_shape(
+        x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=requant.channels
+    )
+    y = np.empty((len(x), n), np.int8)
+    window = window_struct((1, 1, x.shape[1]), (1, 1, n))
+    _convolve(kernel, window, x, np.asarray(weight), bias, x_zero_point, requant, 1, y)
+    return y
+
+
+def conv2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    *,
+    x_zero_point: int,
+    requant: Requant,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    isa: str | None = None,
+) -> np.ndarray:
+    """:func:`kdq_ref.intref.conv2d`: (B, H, W, C) int8 to (B, OH, OW, O) int8.
+
+    Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
+    """
+    kernel = kernel_for(isa)
+    x = operands.check_batch("x", x, 4)
+    out_shape = operands.conv2d_shape(
+        x.shape[1:],
+        weight,
+        bias,
+        x_zero_point=x_zero_point,
+        channels=requant.channels,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+    weight = np.asarray(weight)
+    window = window_struct(
+        x.shape[1:], out_shape, weight.shape[:2], stride, padding, dilation, groups
+    )
+    y = np.empty((len(x), *out_shape), np.int8)
+    _convolve(kernel, window, x, as_matrix(weight), bias, x_zero_point, requant, groups, y)
+    return y
+
+
+def depthwise_conv2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    *,
+    x_zero_point: int,
+    requant: Requant,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    isa: str | None = None,
+) -> np.ndarray:
+    """:func:`kdq_ref.intref.depthwise_conv2d`: (B, H, W, C) int8 to (B, OH, OW, C*m) int8.
+
+    Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
+    """
+    kernel_for(isa)  # one implementation serves all, but a wrong name is an error everywhere
+    x = operands.check_batch("x", x, 4)
+    out_shape = operands.depthwise_conv2d_shape(
+        x.shape[1:],
+        weight,
+        bias,
+        x_zero_point=x_zero_point,
+        channels=requant.channels,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+    )
+    weight = contiguous(np.asarray(weight))
+    window = window_struct(x.shape[1:], out_shape, weight.shape[:2], stride, padding, dilation)
+    folded = fold_bias(as_matrix(weight), np.asarray(bias), x_zero_point)
+    y = np.empty((len(x), *out_shape), np.int8)
+    keep: list[Any] = []
+    lib.kdq_depthwise_conv2d(
+        window,
+        len(x),
+        pointer(contiguous(x)),
+        x_zero_point,
+        pointer(weight),
+        pointer(folded),
+        requant_struct(requant, keep),
+        pointer(y),
+    )
+    return y
+
+
+def as_matrix(weight: np.ndarray) -> np.ndarray:
+    """View a convolution's (kh, kw, c, o) weight as the (K, N) matrix of its product."""
+    kh, kw, c, o = weight.shape
+    return weight.reshape(kh * kw * c, o)
+
+
+def _convolve(
+    kernel: Any,
+    window: Any,
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    x_zero_point: int,
+    requant: Requant,
+    groups: int,
+    y: np.ndarray,
+) -> None:
+    """Fill ``y`` with the convolution of ``x`` by ``weight`` : (K, N)."""
+    packed = pack_weights(
+        kernel, weight, np.asarray(bias), x_zero_point=x_zero_point, groups=groups
+    )
+    keep: list[Any] = []
+    lib.kdq_conv2d(
+        kernel,
+        window,
+        len(x),
+        pointer(contiguous(x)),
+        x_zero_point,
+        pointer(packed.panels),
+        pointer(packed.bias),
+        requant_struct(requant, keep),
+        pointer(y),
+        scratch(lib.kdq_conv2d_scratch_bytes(kernel, window, len(x))),
+    )

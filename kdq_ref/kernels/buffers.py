@@ -1,0 +1,84 @@
+"""From NumPy arrays to what C takes: contiguous memory, pointers, structs.
+
+A pointer keeps the array behind it alive; a struct does not keep its pointers alive, so functions
+that fill structs append what must outlive them to a list ``keep``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kdq_ref.checks import check_int
+from kdq_ref.geometry import Pair
+from kdq_ref.kernels.core import ffi
+from kdq_ref.rounding import Requant
+
+_C_NAMES = {
+    np.dtype(np.int8): "int8_t[]",
+    np.dtype(np.uint8): "uint8_t[]",
+    np.dtype(np.int32): "int32_t[]",
+    np.dtype(np.int64): "int64_t[]",
+    np.dtype(np.float32): "float[]",
+}
+_INT32_MAX = 2**31 - 1
+
+
+def contiguous(array: np.ndarray) -> np.ndarray:
+    """Return the array itself if C can walk it, else a copy that C can."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return array.copy(order="C")
+
+
+def pointer(array: np.ndarray) -> Any:
+    """Return a typed C pointer to a contiguous array (which it keeps alive)."""
+    return ffi.from_buffer(_C_NAMES[array.dtype], array)
+
+
+def scratch(size: int) -> Any:
+    """Return a pointer to that many bytes of uninitialized memory, aligned like malloc's."""
+    return pointer(np.empty(size, np.uint8))
+
+
+def requant_struct(requant: Requant, keep: list[Any]) -> Any:
+    """Return a ``kdq_requant *``."""
+    constants = requant.constants
+    multiplier = pointer(contiguous(constants.multiplier))
+    exponent = pointer(contiguous(constants.exponent))
+    scale = pointer(contiguous(constants.scale))
+    keep += (multiplier, exponent, scale)
+    return ffi.new(
+        "kdq_requant *",
+        {
+            "rule": requant.rule.c_id,
+            "channel_step": int(requant.channels > 1),
+            "zero_point": requant.zero_point,
+            "qmin": requant.qmin,
+            "qmax": requant.qmax,
+            "multiplier": multiplier,
+            "exponent": exponent,
+            "scale": scale,
+        },
+    )
+
+
+def window_struct(
+    in_shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    kernel: Pair = (1, 1),
+    stride: Pair = (1, 1),
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """Return a ``kdq_window *``; shapes are (h, w, c) of one image.
+
+    Raises
+    ------
+    RangeError
+        If a size does not fit into 32 bits.
+    """
+    sizes = (*in_shape, *out_shape, *kernel, *stride, padding[0], padding[2], *dilation, groups)
+    return ffi.new("kdq_window *", [check_int("a window size", n, 0, _INT32_MAX) for n in sizes])

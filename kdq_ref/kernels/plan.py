@@ -1,0 +1,248 @@
+"""``Plan``: a whole network that the C core runs in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kdq_ref.checks import check_array, check_finite
+from kdq_ref.errors import InvalidArgumentError, ShapeError
+from kdq_ref.kernels.affine import as_matrix
+from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
+from kdq_ref.kernels.core import ffi, lib
+from kdq_ref.kernels.layout import first_fit, lifetimes
+from kdq_ref.kernels.packing import PackedWeights, fold_bias, pack_weights
+from kdq_ref.operands import Shape
+from kdq_ref.rounding import Requant
+
+# Activations of a tile should stay in L2 beside the weights; more images than that gain nothing.
+_TILE_BYTES = 128 * 1024
+_MAX_TILE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One operation as the builder recorded it, before a kernel is chosen.
+
+    ``kind`` is the name of the operator in :mod:`kdq_ref.intref`; ``sources`` and ``target`` number
+    values. The rest is None where the operator has no such thing.
+    """
+
+    kind: str
+    sources: tuple[int, ...]
+    target: int
+    output_shape: Shape
+    macs: int = 0
+    window: Any = None
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    x_zero_point: int = 0
+    groups: int = 1
+    addends: tuple[int, int, int, int] | None = None
+    requant: Requant | None = None
+
+
+@dataclass(frozen=True)
+class PlanLayer:
+    """What :attr:`Plan.layers` tells of an operation.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the operator in :mod:`kdq_ref.intref`.
+    kernel : str or None
+        The micro-kernel of a product; None for operators that have only one implementation.
+    output_shape : tuple of int
+        Of one image.
+    macs : int
+        Multiply-accumulates for one image.
+    packed_bytes : int
+        Weights (or table) and folded bias as the plan holds them.
+    """
+
+    kind: str
+    kernel: str | None
+    output_shape: Shape
+    macs: int
+    packed_bytes: int
+
+
+class Plan:
+    """A network compiled by :class:`PlanBuilder`; it never changes, and any thread may run it.
+
+    Attributes
+    ----------
+    isa : str
+        The kernel of its products.
+    input_shape, output_shape : tuple of int
+        Of one image.
+    layers : tuple of PlanLayer
+        In the order of execution; what the output does not depend on is left out.
+    packed_bytes : int
+        Weights, tables and biases together.
+    max_tile : int
+        Images that go through the network together.
+    arena_bytes : int
+        Scratch memory for a full tile. Less is enough, down to ``arena_bytes_for(1)``.
+    """
+
+    def __init__(
+        self,
+        kernel: Any,
+        steps: Sequence[Step],
+        shapes: Sequence[Shape],
+        *,
+        output: int,
+        output_shape: Shape,
+        input_scale: float,
+        input_zero_point: int,
+        max_tile: int | None = None,
+    ) -> None:
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
+        offsets, image_bytes = first_fit(
+            lifetimes(sizes, [(step.sources, step.target) for step in steps], output)
+        )
+        if max_tile is None:
+            max_tile = min(_MAX_TILE, max(1, _TILE_BYTES // max(1, image_bytes)))
+        self.isa = ffi.string(lib.kdq_kernel_name(kernel)).decode("ascii")
+        self.input_shape, self.output_shape, self.max_tile = shapes[0], output_shape, max_tile
+        self._keep: list[Any] = []
+        held = [_hold(kernel, step) for step in steps]
+        ops = ffi.new("kdq_op[]", len(steps))
+        for op, step, weights in zip(ops, steps, held, strict=True):
+            self._fill(op, step, weights)
+        values = ffi.new("kdq_value[]", list(zip(sizes, offsets, strict=True)))
+        self._plan = ffi.new(
+            "kdq_plan *",
+            {
+                "kernel": kernel,
+                "ops": ops,
+                "values": values,
+                "op_count": len(steps),
+                "output": output,
+                "input_scale": input_scale,
+                "input_zero_point": input_zero_point,
+                "image_bytes": image_bytes,
+                "max_tile": max_tile,
+            },
+        )
+        self._keep += (ops, values)
+        self.layers = tuple(
+            PlanLayer(
+                step.kind,
+                self.isa if step.kind in _PRODUCTS else None,
+                step.output_shape,
+                step.macs,
+                weights.nbytes,
+            )
+            for step, weights in zip(steps, held, strict=True)
+        )
+        self.packed_bytes = sum(layer.packed_bytes for layer in self.layers)
+        self.arena_bytes = self.arena_bytes_for(max_tile)
+
+    def arena_bytes_for(self, images: int) -> int:
+        """Return the scratch memory with which that many images go through together."""
+        return int(lib.kdq_plan_arena_bytes(self._plan, images))
+
+    def run(self, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> None:
+        """Run the network; the GIL is released, and C allocates nothing.
+
+        Parameters
+        ----------
+        x : (B, *input_shape) float32 or int8 ndarray
+            Finite real values, or codes. Copied if it is not C-contiguous.
+        out : (B, *output_shape) int8 ndarray
+            Filled; C-contiguous, writeable.
+        arena : (arena_bytes,) uint8 ndarray
+            Scratch: contiguous, writeable, any content, any alignment. One call at a time.
+
+        Raises
+        ------
+        DTypeError, ShapeError, NotFiniteError, InvalidArgumentError
+            Nothing has been written then.
+        """
+        x = contiguous(
+            check_array("x", x, dtype=(np.float32, np.int8), shape=(None, *self.input_shape))
+        )
+        _check_writable("out", check_array("out", out, dtype=np.int8), out)
+        if out.shape != (len(x), *self.output_shape):
+            raise ShapeError(f"out must have shape {(len(x), *self.output_shape)}, got {out.shape}")
+        _check_writable("arena", check_array("arena", arena, dtype=np.uint8, ndim=1), arena)
+        if (
+            np.may_share_memory(x, out)
+            or np.may_share_memory(x, arena)
+            or np.may_share_memory(out, arena)
+        ):
+            raise InvalidArgumentError("x, out and arena must not share memory")
+        real = x.dtype == np.float32
+        status = lib.kdq_plan_run(
+            self._plan,
+            len(x),
+            pointer(x) if real else ffi.NULL,
+            ffi.NULL if real else pointer(x),
+            pointer(out),
+            pointer(arena),
+            arena.nbytes,
+        )
+        if status == lib.KDQ_NOT_FINITE:
+            check_finite("x", x)
+        if status == lib.KDQ_ARENA_TOO_SMALL:
+            raise ShapeError(
+                f"arena has {arena.nbytes} bytes; one image needs {self.arena_bytes_for(1)}, "
+                f"a full tile of {self.max_tile} images {self.arena_bytes}"
+            )
+
+    def _fill(self, op: Any, step: Step, weights: PackedWeights) -> None:
+        """Describe a step to C."""
+        op.kind = getattr(lib, _OP_KINDS[step.kind])
+        op.source, op.source_b, op.target = step.sources[0], step.sources[-1], step.target
+        op.x_zero_point = step.x_zero_point
+        panels, bias = pointer(weights.panels), pointer(weights.bias)
+        op.weight, op.folded_bias = panels, bias
+        self._keep += (panels, bias)
+        if step.window is not None:
+            op.window = step.window[0]
+        if step.addends is not None:
+            op.addends = step.addends
+        if step.requant is not None:
+            op.requant = requant_struct(step.requant, self._keep)[0]
+
+
+_PRODUCTS = ("dense", "conv2d")
+_OP_KINDS = {
+    "dense": "KDQ_OP_CONV2D",
+    "conv2d": "KDQ_OP_CONV2D",
+    "depthwise_conv2d": "KDQ_OP_DEPTHWISE_CONV2D",
+    "max_pool2d": "KDQ_OP_MAX_POOL2D",
+    "avg_pool2d": "KDQ_OP_AVG_POOL2D",
+    "global_avg_pool": "KDQ_OP_AVG_POOL2D",
+    "add": "KDQ_OP_ADD",
+    "lookup": "KDQ_OP_LOOKUP",
+}
+
+
+def _hold(kernel: Any, step: Step) -> PackedWeights:
+    """Return the plan's own copy of a step's weights, in the form its C function reads."""
+    if step.weight is None:
+        return PackedWeights(np.empty(0, np.uint8), np.empty(0, np.int32))
+    if step.kind in _PRODUCTS:
+        assert step.bias is not None
+        return pack_weights(
+            kernel,
+            as_matrix(step.weight),
+            step.bias,
+            x_zero_point=step.x_zero_point,
+            groups=step.groups,
+        )
+    plain = np.array(step.weight, order="C")
+    if step.bias is None:
+        return PackedWeights(plain, np.empty(0, np.int32))
+    return PackedWeights(plain, fold_bias(as_matrix(plain), step.bias, step.x_zero_point))
+
+
+def _check_writable(name: str, array: np.ndarray, given: Any) -> None:
+    if array is not given or not (array.flags.c_contiguous and array.flags.writeable):
+        raise InvalidArgumentError(f"{name} must be a writeable, C-contiguous ndarray")

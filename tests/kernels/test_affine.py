@@ -1,0 +1,161 @@
+"""gemm, dense and convolutions in C equal the specification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies.integer import (
+    THOROUGHLY,
+    codes,
+    conv2d_problems,
+    dense_problems,
+    depthwise_problems,
+    gemm_problems,
+)
+
+from kdq_ref import intref, kernels
+from kdq_ref.errors import DTypeError, RangeError, ShapeError
+from kdq_ref.rounding import Requant, single_rounding
+
+ISAS = ["ref", *kernels.available_isas()]
+pytestmark = pytest.mark.skipif(
+    not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
+)
+
+REQUANT = Requant(single_rounding, single_rounding.constants(1.0, 2.0**-8, 1.0), 0)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@THOROUGHLY
+@given(gemm_problems())
+def test_gemm_is_exact(isa: str, problem: tuple[np.ndarray, np.ndarray]) -> None:
+    """Each kernel, and the three loops of "ref", give the specification's product."""
+    a, b = problem
+    c = kernels.gemm(a, b, isa=isa)
+    assert c.dtype == np.int32
+    np.testing.assert_array_equal(c, intref.gemm(a, b))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_gemm_holds_the_longest_sum(isa: str) -> None:
+    """K = 131,071 of -128 * -128 fits int32 exactly; one more is refused."""
+    row = np.full((1, 131_071), -128, np.int8)
+    assert kernels.gemm(row, row.T, isa=isa)[0, 0] == 131_071 * 128 * 128
+    longer = np.zeros((1, 131_072), np.int8)
+    with pytest.raises(ShapeError, match="131072"):
+        kernels.gemm(longer, longer.T, isa=isa)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("m", [127, 128, 129, 300])
+def test_gemm_crosses_blocks_of_rows(isa: str, m: int) -> None:
+    """The driver packs at most 128 rows at a time, fewer for long rows."""
+    rng = np.random.default_rng(m)
+    for k in (9, 700):
+        a, b = rng.integers(-128, 128, (m, k), np.int8), rng.integers(-128, 128, (k, 7), np.int8)
+        np.testing.assert_array_equal(kernels.gemm(a, b, isa=isa), intref.gemm(a, b))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@given(dense_problems())
+def test_dense_equals_the_specification(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """Every zero point, rule and clamp, at sizes around the tiles."""
+    x, keywords = problem
+    np.testing.assert_array_equal(
+        kernels.dense(x, isa=isa, **keywords), intref.dense(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@THOROUGHLY
+@given(conv2d_problems())
+def test_conv2d_equals_the_specification(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """Every stride, padding on each side, dilation, group, also with no channels or images."""
+    x, keywords = problem
+    np.testing.assert_array_equal(
+        kernels.conv2d(x, isa=isa, **keywords), intref.conv2d(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    ("size", "kernel", "channels"),
+    [((28, 28), (3, 3), 1), ((12, 11), (5, 5), 3), ((9, 9), (1, 1), 17), ((5, 5), (3, 3), 40)],
+)
+def test_conv2d_crosses_blocks_of_rows(
+    isa: str, size: tuple[int, int], kernel: tuple[int, int], channels: int
+) -> None:
+    """More output pixels than are gathered at a time, in the middle of lines and of images."""
+    rng = np.random.default_rng(channels)
+    x = rng.integers(-128, 128, (3, *size, channels), np.int8)
+    keywords: dict[str, Any] = {
+        "weight": rng.integers(-127, 128, (*kernel, channels, 6), np.int8),
+        "bias": rng.integers(-1000, 1000, 6, np.int32),
+        "x_zero_point": -7,
+        "requant": REQUANT,
+        "padding": (kernel[0] // 2, kernel[0] // 2, kernel[1] // 2, kernel[1] // 2),
+    }
+    np.testing.assert_array_equal(
+        kernels.conv2d(x, isa=isa, **keywords), intref.conv2d(x, **keywords)
+    )
+
+
+@given(depthwise_problems())
+def test_depthwise_equals_the_specification(problem: tuple[np.ndarray, dict[str, Any]]) -> None:
+    """Blocks of 64 channels, channel multipliers, and taps that fall off the image."""
+    x, keywords = problem
+    np.testing.assert_array_equal(
+        kernels.depthwise_conv2d(x, **keywords), intref.depthwise_conv2d(x, **keywords)
+    )
+
+
+@given(codes((6, 7)), codes((7, 5)))
+def test_any_memory_layout_is_accepted(a: np.ndarray, b: np.ndarray) -> None:
+    """Transposed, strided, reversed and read-only operands give what their copies give."""
+    wide = np.zeros((12, 14), np.int8)
+    wide[::2, ::2] = a
+    frozen = b.copy()
+    frozen.flags.writeable = False
+    for view in (np.asfortranarray(a), wide[::2, ::2], a[::-1][::-1]):
+        np.testing.assert_array_equal(kernels.gemm(view, frozen), intref.gemm(a, b))
+
+
+def test_a_misaligned_bias_is_accepted() -> None:
+    """int32 at an odd address, as a memory-mapped file may hold it, is copied first."""
+    memory = np.zeros(17, np.uint8)
+    bias = memory[1:17].view(np.int32)
+    assert not bias.flags.aligned
+    bias[:] = [1000, -1000, 70000, 0]
+    x, weight = np.ones((2, 3), np.int8), np.ones((3, 4), np.int8)
+    keywords: dict[str, Any] = {"x_zero_point": 0, "requant": REQUANT}
+    np.testing.assert_array_equal(
+        kernels.dense(x, weight, bias, **keywords), intref.dense(x, weight, bias, **keywords)
+    )
+
+
+def test_wrong_operands_are_refused_before_c_sees_them() -> None:
+    """dtype, rank and size errors are typed and name the argument."""
+    good = np.zeros((2, 3), np.int8)
+    with pytest.raises(DTypeError, match="a must have dtype int8, got float32"):
+        kernels.gemm(good.astype(np.float32), good.T)
+    with pytest.raises(ShapeError, match="b must have shape"):
+        kernels.gemm(good, good)
+    keywords: dict[str, Any] = {"x_zero_point": 0, "requant": REQUANT}
+    with pytest.raises(DTypeError, match="bias"):
+        kernels.dense(good, good.T, np.zeros(2, np.int64), **keywords)
+    with pytest.raises(RangeError, match="x_zero_point"):
+        kernels.dense(good, good.T, np.zeros(2, np.int32), x_zero_point=128, requant=REQUANT)
+    image, weight = np.zeros((1, 4, 4, 2), np.int8), np.zeros((3, 3, 2, 2), np.int8)
+    with pytest.raises(ShapeError, match="channels"):
+        kernels.conv2d(image, weight[:, :, :1], np.zeros(2, np.int32), **keywords)
+    with pytest.raises(ShapeError, match="does not fit"):
+        kernels.conv2d(image[:, :2], weight, np.zeros(2, np.int32), **keywords)
+    with pytest.raises(RangeError, match="stride"):
+        kernels.conv2d(image, weight, np.zeros(2, np.int32), stride=(0, 1), **keywords)

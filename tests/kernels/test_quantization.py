@@ -1,0 +1,123 @@
+"""Quantize, dequantize and every rounding rule in C equal the specification."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies.integer import THOROUGHLY, codes, generators, requants, zero_points
+
+from kdq_ref import intref, kernels
+from kdq_ref.errors import DTypeError, NotFiniteError, RangeError, ShapeError
+from kdq_ref.rounding import RULES, Constants, Requant
+
+pytestmark = pytest.mark.skipif(
+    not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
+)
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+@THOROUGHLY
+@given(st.integers(1, 9), st.integers(0, 20), generators(), st.data())
+def test_requantize_equals_the_rule(
+    channels: int, rows: int, rng: np.random.Generator, data: st.DataObject
+) -> None:
+    """Random accumulators of every size and the ends of int32, with any constants."""
+    requant = data.draw(requants(channels))
+    bits = rng.integers(1, 33, (rows, channels))
+    acc = rng.integers(INT32_MIN, INT32_MAX + 1, (rows, channels)) >> (32 - bits)
+    acc[: rows // 4] = rng.choice([INT32_MIN, INT32_MAX, 0, -1, 1], (rows // 4, channels))
+    acc = acc.astype(np.int32)
+    np.testing.assert_array_equal(kernels.requantize(acc, requant), requant.apply(acc))
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("exponent", [-31, -30, -17, -9, -2, -1, 0, 1, 7, 30])
+@pytest.mark.parametrize("mantissa", [2**30, 2**30 + 1, 3 * 2**29, 2**31 - 1])
+def test_requantize_at_ties(name: str, exponent: int, mantissa: int) -> None:
+    """Accumulators around every tie whose result is inside int8, and one step to either side."""
+    rule = RULES[name]
+    constants = Constants(
+        np.array([mantissa], np.int32),
+        np.array([exponent], np.int32),
+        np.array([mantissa * 2.0 ** (exponent - 31)], np.float32),
+    )
+    real = mantissa * 2.0 ** (exponent - 31)
+    ties = np.rint((np.arange(-140, 140) + 0.5) / real)
+    acc = (ties[:, None] + np.arange(-2, 3)).ravel()
+    ends = [INT32_MIN, INT32_MIN + 1, INT32_MAX - 1, INT32_MAX]
+    acc = np.concatenate([np.clip(acc, INT32_MIN, INT32_MAX), np.arange(-70, 70), ends])
+    acc = acc.astype(np.int64).astype(np.int32)[:, None]
+    for zero_point in (0, -128, 127):
+        requant = Requant(rule, constants, zero_point)
+        np.testing.assert_array_equal(kernels.requantize(acc, requant), requant.apply(acc))
+
+
+def test_a_vanished_multiplier_gives_the_zero_point() -> None:
+    """m = e = 0, which the rules use for multipliers below 2**-32, maps everything to zero."""
+    zero = np.zeros(1, np.int32)
+    constants = Constants(zero, zero, np.zeros(1, np.float32))
+    acc = np.array([[INT32_MIN], [0], [INT32_MAX]], np.int32)
+    for rule in RULES.values():
+        np.testing.assert_array_equal(kernels.requantize(acc, Requant(rule, constants, 5)), 5)
+
+
+def test_requantize_takes_any_number_of_axes() -> None:
+    """None, one, three, and empty ones, as the specification does."""
+    requant = Requant(RULES["float32_rne"], RULES["float32_rne"].constants(1, 0.5, 1), 0)
+    for shape in ((), (4,), (2, 3, 4), (2, 0), (0, 3)):
+        acc = np.full(shape, 5, np.int32)
+        result = kernels.requantize(acc, requant)
+        assert result.shape == shape
+        np.testing.assert_array_equal(result, intref.requantize(acc, requant))
+
+
+def test_requantize_checks_its_operands() -> None:
+    """int64 accumulators are not silently cut, channels must fit."""
+    requant = Requant(RULES["single_rounding"], RULES["single_rounding"].constants(1, [1, 2], 1), 0)
+    with pytest.raises(DTypeError, match="acc"):
+        kernels.requantize(np.zeros((1, 2), np.int64), requant)
+    with pytest.raises(ShapeError, match="2 channels"):
+        kernels.requantize(np.zeros((1, 3), np.int32), requant)
+
+
+@THOROUGHLY
+@given(
+    generators(),
+    st.sampled_from([0, 1, 3, 4, 5, 67]),
+    st.floats(2.0**-20, 2.0**20, width=32),
+    zero_points(),
+)
+def test_quantize_equals_the_specification(
+    rng: np.random.Generator, n: int, scale: float, zero_point: int
+) -> None:
+    """Ties, values far outside the range, and the largest floats."""
+    x = (rng.integers(-600, 600, n) / 2 * np.float32(scale)).astype(np.float32)
+    x[::3] = np.float32(scale) * rng.standard_normal(len(x[::3]), np.float32) * 100
+    x[4::16] = rng.choice([-3.4e38, 3.4e38, 1e-45, -0.0], len(x[4::16]))
+    np.testing.assert_array_equal(
+        kernels.quantize(x, scale=scale, zero_point=zero_point),
+        intref.quantize(x, scale=scale, zero_point=zero_point),
+    )
+
+
+@given(codes((3, 40)), st.floats(2.0**-20, 2.0**20, width=32), zero_points())
+def test_dequantize_equals_the_specification(q: np.ndarray, scale: float, zero_point: int) -> None:
+    """The same float32, bit for bit."""
+    np.testing.assert_array_equal(
+        kernels.dequantize(q, scale=scale, zero_point=zero_point),
+        intref.dequantize(q, scale=scale, zero_point=zero_point),
+    )
+
+
+def test_quantize_checks_its_operands() -> None:
+    """NaN and infinity have no code; float64 is not silently rounded; a scale is positive."""
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(NotFiniteError, match="index \\(1,\\)"):
+            kernels.quantize(np.array([0, bad], np.float32), scale=1.0, zero_point=0)
+    with pytest.raises(DTypeError, match="float32"):
+        kernels.quantize(np.zeros(2), scale=1.0, zero_point=0)
+    with pytest.raises(RangeError, match="scale"):
+        kernels.quantize(np.zeros(2, np.float32), scale=0.0, zero_point=0)

@@ -1,0 +1,171 @@
+"""Integer operands for the specification and the kernels: sizes at tile edges, extreme codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from kdq_ref.errors import ShapeError
+from kdq_ref.geometry import window_output
+from kdq_ref.rounding import RULES, Requant
+
+EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33]
+"""Around every tile and unit of the kernels, and nothing at all."""
+
+THOROUGHLY = settings(max_examples=3 * settings().max_examples)
+"""For properties with more corners than the profile's number of examples can visit."""
+
+BIAS_LIMIT = 2**20
+
+
+def generators() -> st.SearchStrategy[np.random.Generator]:
+    """Seeded generators: hypothesis draws the seed, NumPy the many values."""
+    return st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+
+@st.composite
+def codes(draw: st.DrawFn, shape: tuple[int, ...], low: int = -128) -> np.ndarray:
+    """int8 of that shape in [low, 127]; half the draws hold only the most extreme values."""
+    rng = draw(generators())
+    if draw(st.booleans()):
+        return rng.integers(low, 128, shape, dtype=np.int8)
+    pool = draw(st.sampled_from([(low,), (127,), (low, 127), (low, low + 1, 0, 127)]))
+    return rng.choice(np.array(pool, np.int8), shape)
+
+
+def biases(channels: int) -> st.SearchStrategy[np.ndarray]:
+    """int32 biases that leave room for the products."""
+    return generators().map(
+        lambda rng: rng.integers(-BIAS_LIMIT, BIAS_LIMIT, channels, dtype=np.int32)
+    )
+
+
+def zero_points() -> st.SearchStrategy[int]:
+    """Zero points of activations, both ends included often."""
+    return st.sampled_from([-128, 127, 0]) | st.integers(-128, 127)
+
+
+@st.composite
+def requants(
+    draw: st.DrawFn, channels: int, *, magnitude: float = 2.0**10, broadcast: bool = True
+) -> Requant:
+    """Any rule; multipliers that bring ``magnitude`` somewhere near the range of int8.
+
+    A third of the draws are powers of two (ties), a third spans all exponents that a rule allows.
+    """
+    rule = RULES[draw(st.sampled_from(sorted(RULES)))]
+    count = draw(st.sampled_from([1, channels])) if broadcast and channels else max(1, channels)
+    rng = draw(generators())
+    kind = draw(st.sampled_from(["near", "power", "any"]))
+    if kind == "near":
+        real = rng.uniform(4, 400, count) / magnitude
+    elif kind == "power":
+        real = 2.0 ** rng.integers(-int(np.log2(magnitude)) - 1, 2, count)
+    else:
+        real = 2.0 ** rng.uniform(-33, 29.9, count)
+    low, high = sorted((draw(st.integers(-128, 127)), draw(st.integers(-128, 127))))
+    if draw(st.booleans()):
+        low, high = -128, 127
+    return Requant(rule, rule.constants(1.0, real, 1.0), draw(zero_points()), low, high)
+
+
+@st.composite
+def gemm_problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """``a`` : (M, K) and ``b`` : (K, N), full range."""
+    m, k, n = (draw(st.sampled_from(EDGES)) for _ in range(3))
+    return draw(codes((m, k))), draw(codes((k, n)))
+
+
+@st.composite
+def dense_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the keywords of dense."""
+    b, k, n = (draw(st.sampled_from(EDGES)) for _ in range(3))
+    return draw(codes((b, k))), {
+        "weight": draw(codes((k, n), -127)),
+        "bias": draw(biases(n)),
+        "x_zero_point": draw(zero_points()),
+        "requant": draw(requants(n, magnitude=2.0**13)),
+    }
+
+
+def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
+    """(h, w), each in [low, high]."""
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+@st.composite
+def windows(
+    draw: st.DrawFn, *, dilated: bool, pooling: bool = False
+) -> tuple[tuple[int, int], dict[str, Any]]:
+    """An image size and the geometry keywords of a window that fits it."""
+    size, kernel = draw(pairs(1, 9)), draw(pairs(1, 4))
+    limit_h, limit_w = (kernel[0] - 1, kernel[1] - 1) if pooling else (3, 3)
+    padding = tuple(draw(st.integers(0, limit)) for limit in (limit_h, limit_h, limit_w, limit_w))
+    keywords: dict[str, Any] = {"stride": draw(pairs(1, 3)), "padding": padding}
+    if dilated:
+        keywords["dilation"] = draw(pairs(1, 3))
+    try:
+        window_output(size, kernel, **keywords)
+    except ShapeError:
+        size = tuple(n + 3 * (k - 1) for n, k in zip(size, kernel, strict=True))
+    return size, {"kernel": kernel, **keywords}
+
+
+@st.composite
+def conv2d_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the keywords of conv2d."""
+    size, keywords = draw(windows(dilated=True))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    c_in, c_out = groups * draw(st.integers(0, 5)), groups * draw(st.integers(1, 6))
+    kernel = keywords.pop("kernel")
+    return draw(codes((draw(st.integers(0, 3)), *size, c_in))), {
+        "weight": draw(codes((*kernel, c_in // groups, c_out), -127)),
+        "bias": draw(biases(c_out)),
+        "x_zero_point": draw(zero_points()),
+        "requant": draw(requants(c_out, magnitude=2.0**13)),
+        "groups": groups,
+        **keywords,
+    }
+
+
+@st.composite
+def depthwise_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the keywords of depthwise_conv2d."""
+    size, keywords = draw(windows(dilated=True))
+    channels, multiplier = draw(st.sampled_from([1, 3, 16, 33, 65])), draw(st.integers(1, 3))
+    kernel = keywords.pop("kernel")
+    return draw(codes((draw(st.integers(0, 2)), *size, channels))), {
+        "weight": draw(codes((*kernel, 1, channels * multiplier), -127)),
+        "bias": draw(biases(channels * multiplier)),
+        "x_zero_point": draw(zero_points()),
+        "requant": draw(requants(channels * multiplier, magnitude=2.0**12)),
+        **keywords,
+    }
+
+
+@st.composite
+def pool_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the geometry keywords of pooling."""
+    size, keywords = draw(windows(dilated=False, pooling=True))
+    channels = draw(st.sampled_from([0, 1, 3, 16, 17, 65]))
+    return draw(codes((draw(st.integers(0, 2)), *size, channels))), keywords
+
+
+@st.composite
+def add_problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """``a``, ``b`` and the keywords of add."""
+    shape = (draw(st.integers(0, 3)), draw(st.sampled_from([0, 1, 85, 86, 300])))
+    return (
+        draw(codes(shape)),
+        draw(codes(shape)),
+        {
+            "a_zero_point": draw(zero_points()),
+            "b_zero_point": draw(zero_points()),
+            "a_multiplier": draw(st.integers(0, 2**20)),
+            "b_multiplier": draw(st.sampled_from([0, 2**20])),
+            "requant": draw(requants(1, magnitude=2.0**28)),
+        },
+    )

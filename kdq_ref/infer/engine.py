@@ -1,0 +1,138 @@
+"""``Engine``: an integer network compiled for the C core."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+import numpy as np
+
+from kdq_ref import intref, kernels
+from kdq_ref.checks import check_array, check_positive_int
+from kdq_ref.errors import InvalidArgumentError
+from kdq_ref.infer.execution import run
+from kdq_ref.infer.graph import INPUT, IntGraph
+
+
+class Engine:
+    """Runs an integer network, in C where the core was built, else by the specification.
+
+    Both give the same bits, whatever the instruction set and the number of threads. An engine may
+    be called from several threads at once.
+
+    Parameters
+    ----------
+    graph : IntGraph
+    isa : str, optional
+        Instruction set of the kernels; by default ``KDQ_ISA``, else the best this CPU has.
+    threads : int
+        The batch is split into this many runs.
+
+    Attributes
+    ----------
+    backend : str
+        ``"c"`` or ``"spec"``.
+    isa : str
+        The kernel that runs, or ``"numpy"`` for the specification.
+    arena_bytes : int
+        Scratch memory, allocated here once: nothing is allocated by a call given ``out``.
+
+    Raises
+    ------
+    KernelUnavailableError
+        If ``isa`` is asked for and cannot run here.
+    """
+
+    def __init__(self, graph: IntGraph, *, isa: str | None = None, threads: int = 1) -> None:
+        self.graph = graph
+        self.threads = check_positive_int("threads", threads)
+        self.backend = "c" if isa is not None or kernels.core_available() else "spec"
+        self.isa, self.arena_bytes = "numpy", 0
+        if self.backend == "spec":
+            return
+        self._plan = _compile(graph, isa)
+        self.isa = self._plan.isa
+        self._arenas: SimpleQueue[np.ndarray] = SimpleQueue()
+        for _ in range(threads):
+            arena = np.empty(self._plan.arena_bytes, np.uint8)
+            self.arena_bytes += arena.nbytes
+            self._arenas.put(arena)
+        self._pool = ThreadPoolExecutor(threads, "kdq-engine") if threads > 1 else None
+
+    def run(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the network's output codes.
+
+        Parameters
+        ----------
+        x : (B, *input_shape) float32 or int8 ndarray
+            Real values (finite), or codes already quantized with the input scale.
+        out : (B, *output_shape) int8 ndarray, optional
+            Filled and returned; C-contiguous and writeable.
+
+        Returns
+        -------
+        (B, *output_shape) int8 ndarray
+
+        Raises
+        ------
+        DTypeError, ShapeError, NotFiniteError, InvalidArgumentError
+        """
+        x = self.graph.check_input(x)
+        out = self._check_out(out, len(x))
+        if self.backend == "spec":
+            out[...] = run(self.graph, x)
+            return out
+        x = np.ascontiguousarray(x)
+        if self._pool is None or len(x) < 2:
+            self._run_part(x, out)
+            return out
+        edges = [len(x) * i // self.threads for i in range(self.threads + 1)]
+        futures = [
+            self._pool.submit(self._run_part, x[start:stop], out[start:stop])
+            for start, stop in itertools.pairwise(edges)
+            if stop > start
+        ]
+        for future in futures:
+            future.result()
+        return out
+
+    def logits(self, x: np.ndarray) -> np.ndarray:
+        """Return the output as real numbers : (B, *output_shape) float32."""
+        return intref.dequantize(
+            self.run(x), scale=self.graph.output_scale, zero_point=self.graph.output_zero_point
+        )
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return the class of each sample : (B,) int64, the first one on a tie."""
+        return intref.argmax(self.run(x))
+
+    def _run_part(self, x: np.ndarray, out: np.ndarray) -> None:
+        arena = self._arenas.get()
+        try:
+            self._plan.run(x, out, arena)
+        finally:
+            self._arenas.put(arena)
+
+    def _check_out(self, out: np.ndarray | None, batch: int) -> np.ndarray:
+        shape = (batch, *self.graph.output_shape)
+        if out is None:
+            return np.empty(shape, np.int8)
+        check_array("out", out, dtype=np.int8, shape=shape)
+        if not (isinstance(out, np.ndarray) and out.flags.c_contiguous and out.flags.writeable):
+            raise InvalidArgumentError("out must be a writeable, C-contiguous ndarray")
+        return out
+
+
+def _compile(graph: IntGraph, isa: str | None) -> kernels.Plan:
+    """Hand every operator to the plan builder, whose methods are named like the operators."""
+    builder = kernels.PlanBuilder(
+        input_shape=graph.input_shape,
+        input_scale=graph.input_scale,
+        input_zero_point=graph.input_zero_point,
+    )
+    slots = {INPUT: 0}
+    for node in graph.nodes:
+        add_op = getattr(builder, node.op.kind)
+        slots[node.name] = add_op(*(slots[name] for name in node.inputs), **node.op.keywords())
+    return builder.build(output=slots[graph.output], isa=isa)

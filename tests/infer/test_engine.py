@@ -1,0 +1,163 @@
+"""The engine equals the specification: any ISA, any threads, any caller."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies.int_networks import residual_network
+
+from kdq_ref import infer, intref, kernels
+from kdq_ref.errors import (
+    DTypeError,
+    InvalidArgumentError,
+    KernelUnavailableError,
+    RangeError,
+    ShapeError,
+)
+from kdq_ref.rounding import RULES
+
+ISAS = [None, "ref", *kernels.available_isas()] if kernels.core_available() else [None]
+needs_core = pytest.mark.skipif(not kernels.core_available(), reason="the C core is not built")
+
+
+def _images(seed: int, batch: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((batch, 6, 5, 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@settings(max_examples=25)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(sorted(RULES)),
+    st.sampled_from([0, 1, 2, 3, 5, 33, 70]),
+    st.integers(1, 3),
+)
+def test_engine_equals_the_specification(
+    isa: str | None, seed: int, rule: str, batch: int, threads: int
+) -> None:
+    """Every operator, rule, batch around the tile and number of threads: the same bits."""
+    graph = residual_network(seed, rule)
+    x = _images(seed, batch)
+    engine = infer.Engine(graph, isa=isa, threads=threads)
+    np.testing.assert_array_equal(engine.run(x), infer.run(graph, x))
+
+
+def test_logits_and_classes_follow_from_the_codes() -> None:
+    """logits dequantizes, predict takes the first largest code."""
+    graph = residual_network(3)
+    x = _images(0, 9)
+    engine = infer.Engine(graph)
+    codes = infer.run(graph, x)
+    expected = intref.dequantize(
+        codes, scale=graph.output_scale, zero_point=graph.output_zero_point
+    )
+    np.testing.assert_array_equal(engine.logits(x), expected)
+    np.testing.assert_array_equal(engine.predict(x), intref.argmax(codes))
+
+
+def test_any_memory_layout_is_accepted() -> None:
+    """Strided, reversed, read-only and int8 input give what a plain copy gives."""
+    graph = residual_network(4)
+    engine = infer.Engine(graph)
+    x = _images(1, 8)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(engine.run(frozen), engine.run(x))
+    for view in (x[::2], x[::-1], np.asfortranarray(x)):
+        np.testing.assert_array_equal(engine.run(view), engine.run(view.copy()))
+    codes = intref.quantize(x, scale=graph.input_scale, zero_point=graph.input_zero_point)
+    np.testing.assert_array_equal(engine.run(codes), engine.run(x))
+
+
+def test_out_is_filled_and_returned() -> None:
+    """The caller's array is the result; nothing else is accepted in its place."""
+    graph = residual_network(5)
+    engine = infer.Engine(graph)
+    x = _images(2, 4)
+    out = np.empty((4, 4), np.int8)
+    assert engine.run(x, out) is out
+    np.testing.assert_array_equal(out, infer.run(graph, x))
+    with pytest.raises(ShapeError, match="out"):
+        engine.run(x, out[:3])
+    with pytest.raises(DTypeError, match="out"):
+        engine.run(x, out.astype(np.int32))
+    with pytest.raises(InvalidArgumentError, match="C-contiguous"):
+        engine.run(x, np.empty((4, 8), np.int8)[:, ::2])
+    out.flags.writeable = False
+    with pytest.raises(InvalidArgumentError, match="writeable"):
+        engine.run(x, out)
+
+
+def test_threads_must_be_positive() -> None:
+    """Zero threads would run nothing."""
+    with pytest.raises(RangeError, match="threads"):
+        infer.Engine(residual_network(0), threads=0)
+
+
+@needs_core
+def test_many_callers_share_one_engine() -> None:
+    """Eight threads calling a two-thread engine at once all get the specification's bits."""
+    graph = residual_network(6)
+    engine = infer.Engine(graph, threads=2)
+    inputs = [_images(i, 40) for i in range(8)]
+    expected = [infer.run(graph, x) for x in inputs]
+    wrong: list[int] = []
+
+    def call(i: int) -> None:
+        for _ in range(30):
+            if not np.array_equal(engine.run(inputs[i]), expected[i]):
+                wrong.append(i)
+
+    callers = [threading.Thread(target=call, args=(i,)) for i in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert wrong == []
+
+
+@needs_core
+def test_a_call_allocates_nothing_that_grows() -> None:
+    """With ``out`` given, 100 calls leave no memory behind and never hold a batch-sized array.
+
+    (That the C core itself cannot allocate is tested on the object file, in tests/kernels.)
+    """
+    graph = residual_network(7)
+    engine = infer.Engine(graph)
+    x = _images(0, 512)
+    out = np.empty((512, 4), np.int8)
+    engine.run(x, out)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(100):
+            engine.run(x, out)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 4096
+    # The one temporary is np.isfinite's byte per input element, a quarter of the input.
+    assert peak - before < x.size + 8192
+
+
+@needs_core
+def test_an_unknown_isa_is_refused() -> None:
+    """The message names what there is."""
+    with pytest.raises(KernelUnavailableError, match="scalar"):
+        infer.Engine(residual_network(0), isa="avx1024")
+
+
+def test_without_the_core_the_specification_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No compiler at install time: the same results, slower; asking for an ISA is an error."""
+    graph = residual_network(8)
+    expected = infer.run(graph, _images(3, 5))
+    monkeypatch.setattr(kernels, "core_available", lambda: False)
+    engine = infer.Engine(graph, threads=2)
+    assert engine.backend == "spec"
+    np.testing.assert_array_equal(engine.run(_images(3, 5)), expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import textwrap
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -25,15 +26,23 @@ specification. To get the core, install gcc or clang and reinstall; the log abov
 class BuildCoreIfPossible(build_ext):
     """build_ext that reports a failure instead of aborting the installation."""
 
+    def run(self) -> None:
+        """Compile; where that failed, remove what an earlier, luckier build left."""
+        self.failed: list[str] = []
+        super().run()  # setuptools goes on after an error: the extension is marked optional
+        for name in self.failed:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.get_ext_fullpath(name))
+
     def build_extension(self, ext: Extension) -> None:
-        """Compile one extension; on failure, remove what an earlier build left."""
+        """Compile one extension, or say clearly that it did not work."""
         try:
             super().build_extension(ext)
         except Exception as error:
-            print(NOTICE.format(reason=error), file=sys.stderr, flush=True)
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(self.get_ext_fullpath(ext.name))
-            raise  # setuptools logs it and goes on: the extension is marked optional
+            reason = textwrap.shorten(str(error), 60)
+            print(NOTICE.format(reason=reason), file=sys.stderr, flush=True)
+            self.failed.append(ext.name)
+            raise
 
 
 setup(

@@ -159,6 +159,14 @@ def load_tensors(
     return tensors, manifest
 
 
+def kind_of(path: str | os.PathLike[str], *, error: type[FileFormatError]) -> str:
+    """Return the kind of a file that :func:`save_tensors` wrote, to choose who should load it.
+
+    Only the header is looked at: :func:`load_tensors` is what finds damage.
+    """
+    return str(_read_envelope(path, _read(path, error, MAX_FILE_BYTES), error).get("kind"))
+
+
 def _canonical_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
 

@@ -123,10 +123,8 @@ def test_many_callers_share_one_engine() -> None:
 
 @needs_core
 def test_a_call_allocates_nothing_that_grows() -> None:
-    """With ``out`` given, 100 calls leave no memory behind and never hold a batch-sized array.
-
-    (That the C core itself cannot allocate is tested on the object file, in tests/kernels.)
-    """
+    """With ``out`` given, 100 calls leave no memory behind and never hold a batch-sized array."""
+    # That the C core itself cannot allocate is tested on the object file, in tests/kernels.
     graph = residual_network(7)
     engine = infer.Engine(graph)
     x = _images(0, 512)

@@ -1,0 +1,1 @@
+"""Measurements. Each file is one subject; `bench/README.md` is the protocol."""

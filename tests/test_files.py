@@ -55,6 +55,15 @@ def test_round_trip(tmp_path: Path) -> None:
     assert all(array.flags.writeable and array.flags.owndata for array in tensors.values())
 
 
+def test_the_kind_chooses_the_loader(tmp_path: Path, sample: bytes) -> None:
+    """A file says its kind before anybody knows how to load it; other files are an error."""
+    (tmp_path / "f").write_bytes(sample)
+    assert files.kind_of(tmp_path / "f", error=ModelFileError) == "test"
+    (tmp_path / "f").write_bytes(sample[:50])
+    with pytest.raises(ModelFileError):
+        files.kind_of(tmp_path / "f", error=ModelFileError)
+
+
 def test_same_content_same_bytes(tmp_path: Path) -> None:
     """Insertion order does not reach the file."""
     files.save_tensors(tmp_path / "a", TENSORS, MANIFEST, kind="test")

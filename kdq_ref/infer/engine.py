@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -41,13 +42,15 @@ class Engine:
     Raises
     ------
     KernelUnavailableError
-        If ``isa`` is asked for and cannot run here.
+        If ``isa`` (or ``KDQ_ISA``) names what cannot run here.
     """
 
     def __init__(self, graph: IntGraph, *, isa: str | None = None, threads: int = 1) -> None:
         self.graph = graph
         self.threads = check_positive_int("threads", threads)
-        self.backend = "c" if isa is not None or kernels.core_available() else "spec"
+        # Who names an instruction set wants C, or the error that says why there is none.
+        named = isa is not None or bool(os.environ.get("KDQ_ISA"))
+        self.backend = "c" if named or kernels.core_available() else "spec"
         self.isa, self.arena_bytes = "numpy", 0
         if self.backend == "spec":
             return

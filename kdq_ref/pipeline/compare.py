@@ -12,9 +12,7 @@ import numpy as np
 
 from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.pipeline.job import Job, plan
-from kdq_ref.pipeline.stages import ReporterFactory, train_all
-
-NETWORKS = ("teacher", "student_scratch", "student_distilled")
+from kdq_ref.pipeline.stages import TITLES, ReporterFactory, train_all
 
 
 def compare(
@@ -52,9 +50,9 @@ def compare(
         place = Path(directory) / f"seed-{seed}"
         place.mkdir(parents=True, exist_ok=True)
         networks = train_all(prepared, place, resume=resume, reporter=reporter)
-        accuracies = {n: t.test.accuracy for n, t in zip(NETWORKS, networks, strict=True)}
+        accuracies = {n: t.test.accuracy for n, t in zip(TITLES, networks, strict=True)}
         rows.append({"seed": seed, **accuracies})
-    scores = {name: np.array([row[name] for row in rows]) for name in NETWORKS}
+    scores = {name: np.array([row[name] for row in rows]) for name in TITLES}
     scratch, distilled = scores["student_scratch"], scores["student_distilled"]
     margin = float((distilled - scratch).mean())
     return {

@@ -43,6 +43,18 @@ class Recipe:
 
 _NESTEROV = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
 
+
+def _fashion(epochs: int) -> TrainConfig:
+    return TrainConfig(
+        epochs=epochs,
+        lr=0.1,
+        optimizer_options=_NESTEROV,
+        schedule="one_cycle",
+        shift=1,
+        flip=True,
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     "digits": Recipe(
         teacher="digits-teacher",
@@ -59,12 +71,8 @@ RECIPES: dict[str, Recipe] = {
     "fashion-mnist": Recipe(
         teacher="fashion-teacher",
         student="fashion-student",
-        teacher_config=TrainConfig(
-            epochs=12, lr=0.1, optimizer_options=_NESTEROV, schedule="one_cycle", shift=2, flip=True
-        ),
-        student_config=TrainConfig(
-            epochs=15, lr=0.1, optimizer_options=_NESTEROV, schedule="one_cycle", shift=1, flip=True
-        ),
+        teacher_config=_fashion(epochs=10),
+        student_config=_fashion(epochs=12),
         distillation=Distillation("soft_target", temperature=4.0, lam=0.9),
         few_labels=Distillation("soft_target", temperature=4.0, lam=0.9),
     ),

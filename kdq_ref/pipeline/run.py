@@ -56,9 +56,9 @@ def run(
     KdqError
     """
     start = time.perf_counter()
+    prepared = plan(job)
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
-    prepared = plan(job)
     teacher, scratch, distilled = train_all(prepared, place, resume=resume, reporter=reporter)
     folded, spec, graph = _quantize(prepared, distilled)
     infer.save_model(place / INT8_FILE, graph)

@@ -12,6 +12,7 @@ from kdq_ref.data import Dataset
 from kdq_ref.nn import Graph
 from kdq_ref.pipeline.job import Plan
 from kdq_ref.train import (
+    LAST,
     Evaluation,
     HardLabels,
     Objective,
@@ -22,6 +23,7 @@ from kdq_ref.train import (
     save_float_model,
 )
 
+TITLES = ("teacher", "student_scratch", "student_distilled")
 ReporterFactory = Callable[[str], Reporter]
 
 
@@ -66,6 +68,8 @@ def train_all(
     """Train the teacher, the student from scratch, and the distilled student.
 
     Each has a folder with checkpoints and history; its final weights are a float model beside it.
+    Without ``resume``, checkpoints of an earlier job are removed first: one of them, found by a
+    later ``resume``, would belong to another run.
 
     Returns
     -------
@@ -74,6 +78,9 @@ def train_all(
     recipe, splits = plan.recipe, plan.splits
     validation = splits.validation
     place = Path(directory)
+    if not resume:
+        for title in TITLES:
+            (place / title / LAST).unlink(missing_ok=True)
 
     def stage(
         title: str,

@@ -19,6 +19,7 @@ from kdq_ref.errors import (
     TrainingDivergedError,
     TrainingInterrupted,
 )
+from kdq_ref.functional.memory import keep_freed_memory
 from kdq_ref.nn import Graph
 from kdq_ref.train.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from kdq_ref.train.config import TrainConfig

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from kdq_ref import data, infer, kernels, train
-from kdq_ref.errors import CheckpointError
+from kdq_ref.errors import CheckpointError, DatasetError
 from kdq_ref.pipeline import Job, run
 from kdq_ref.rounding import RULES
+from kdq_ref.train import Reporter
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,28 @@ def test_another_job_does_not_resume_this_one(finished: tuple[Path, dict]) -> No
     """A different seed is a different run, and the message says so."""
     with pytest.raises(CheckpointError, match="seed"):
         run(Job(epochs=1, seed=1), finished[0], resume=True)
+
+
+def test_a_job_that_cannot_be_planned_leaves_nothing(tmp_path: Path) -> None:
+    """A mistyped dataset makes no folder."""
+    with pytest.raises(DatasetError):
+        run(Job(data="digit"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_interrupted_replacement_can_be_resumed(tmp_path: Path) -> None:
+    """A new job in an old folder, stopped after its teacher: old students are not in the way."""
+    run(Job(epochs=1), tmp_path)
+
+    def interrupt(title: str) -> Reporter:
+        if title == "student_scratch":
+            raise KeyboardInterrupt
+        return Reporter()
+
+    job = Job(epochs=1, seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(job, tmp_path, reporter=interrupt)
+    assert run(job, tmp_path, resume=True)["seed"] == 1
 
 
 @pytest.mark.parametrize("rule", sorted(RULES)[:2])

@@ -38,7 +38,7 @@ kdq_requant kdq_requant_from(const kdq_requant *requant, int64_t c) {
     return from;
 }
 
-/* Inlined once per rule and per kind of constants, so that the inner loop holds no choice. */
+/* Inlined once per rule, kind of constants and with or without bias: the loop holds no choice. */
 static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant *q, int64_t channels,
                                   const int32_t *restrict acc, const int32_t *restrict bias,
                                   int8_t *restrict y) {
@@ -61,8 +61,12 @@ static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant 
 }
 
 #define ROWS(RULE, STEP)                                                                          \
-    for (int64_t r = 0; r < rows; r++) {                                                          \
-        requantize_row(RULE, STEP, requant, channels, acc + r * ld_acc, bias, y + r * ld_y);      \
+    for (int64_t r = 0; r < rows; r++, acc += ld_acc, y += ld_y) {                                \
+        if (bias != NULL) {                                                                       \
+            requantize_row(RULE, STEP, requant, channels, acc, bias, y);                          \
+        } else {                                                                                  \
+            requantize_row(RULE, STEP, requant, channels, acc, NULL, y);                          \
+        }                                                                                         \
     }
 
 void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,

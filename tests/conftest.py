@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+# Before NumPy is imported: training runs its own threads, which BLAS threads would only fight.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import HealthCheck, settings
 

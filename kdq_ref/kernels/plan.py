@@ -22,6 +22,8 @@ from kdq_ref.rounding import Requant
 _TILE_BYTES = 128 * 1024
 _MAX_TILE = 64
 
+_REAL, _CODES, _BYTES = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -164,20 +166,27 @@ class Plan:
         DTypeError, ShapeError, NotFiniteError, InvalidArgumentError
             Nothing has been written then.
         """
-        x = contiguous(
-            check_array("x", x, dtype=(np.float32, np.int8), shape=(None, *self.input_shape))
-        )
-        _check_writable("out", check_array("out", out, dtype=np.int8), out)
+        # Accepted at a glance, or else checked thoroughly for the sake of the message: at batch 1
+        # this function takes longer than a small network.
+        if not (
+            type(x) is np.ndarray
+            and x.dtype in (_REAL, _CODES)
+            and x.ndim > 0
+            and x.shape[1:] == self.input_shape
+        ):
+            x = check_array("x", x, dtype=(_REAL, _CODES), shape=(None, *self.input_shape))
+        x = contiguous(x)
+        _check_writable("out", out, _CODES)
         if out.shape != (len(x), *self.output_shape):
             raise ShapeError(f"out must have shape {(len(x), *self.output_shape)}, got {out.shape}")
-        _check_writable("arena", check_array("arena", arena, dtype=np.uint8, ndim=1), arena)
+        _check_writable("arena", arena, _BYTES)
         if (
             np.may_share_memory(x, out)
             or np.may_share_memory(x, arena)
             or np.may_share_memory(out, arena)
         ):
             raise InvalidArgumentError("x, out and arena must not share memory")
-        real = x.dtype == np.float32
+        real = x.dtype == _REAL
         status = lib.kdq_plan_run(
             self._plan,
             len(x),
@@ -243,6 +252,9 @@ def _hold(kernel: Any, step: Step) -> PackedWeights:
     return PackedWeights(plain, fold_bias(as_matrix(plain), step.bias, step.x_zero_point))
 
 
-def _check_writable(name: str, array: np.ndarray, given: Any) -> None:
-    if array is not given or not (array.flags.c_contiguous and array.flags.writeable):
-        raise InvalidArgumentError(f"{name} must be a writeable, C-contiguous ndarray")
+def _check_writable(name: str, array: np.ndarray, dtype: np.dtype) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        check_array(name, array, dtype=dtype)
+    elif array.flags.c_contiguous and array.flags.writeable:
+        return
+    raise InvalidArgumentError(f"{name} must be a writeable, C-contiguous ndarray")

@@ -107,10 +107,30 @@ def test_conv2d_crosses_blocks_of_rows(
     )
 
 
+@THOROUGHLY
 @given(depthwise_problems())
 def test_depthwise_equals_the_specification(problem: tuple[np.ndarray, dict[str, Any]]) -> None:
     """Blocks of 64 channels, channel multipliers, and taps that fall off the image."""
     x, keywords = problem
+    np.testing.assert_array_equal(
+        kernels.depthwise_conv2d(x, **keywords), intref.depthwise_conv2d(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize(("channels", "multiplier"), [(63, 1), (64, 1), (65, 2), (43, 3)])
+def test_depthwise_crosses_blocks_of_channels(channels: int, multiplier: int) -> None:
+    """64 output channels are summed at a time; a block may start inside an input channel."""
+    rng = np.random.default_rng(channels)
+    outputs = channels * multiplier
+    x = rng.integers(-128, 128, (2, 4, 5, channels), np.int8)
+    scales = rng.uniform(0.005, 0.02, outputs)
+    keywords: dict[str, Any] = {
+        "weight": rng.integers(-127, 128, (3, 3, 1, outputs), np.int8),
+        "bias": rng.integers(-1000, 1000, outputs, np.int32),
+        "x_zero_point": 11,
+        "requant": Requant(single_rounding, single_rounding.constants(0.5, scales, 1.0), 3),
+        "padding": (1, 1, 1, 1),
+    }
     np.testing.assert_array_equal(
         kernels.depthwise_conv2d(x, **keywords), intref.depthwise_conv2d(x, **keywords)
     )

@@ -12,6 +12,7 @@ from strategies.integer import codes, pool_problems, requants, zero_points
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import ShapeError
+from kdq_ref.rounding import Requant, single_rounding
 
 pytestmark = pytest.mark.skipif(
     not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
@@ -57,6 +58,24 @@ def test_global_avg_pool_equals_the_specification(data: st.DataObject) -> None:
     }
     np.testing.assert_array_equal(
         kernels.global_avg_pool(x, **keywords), intref.global_avg_pool(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("channels", [63, 64, 65, 130])
+def test_pools_cross_blocks_of_channels(channels: int) -> None:
+    """Averages are summed 64 channels at a time."""
+    x = np.random.default_rng(channels).integers(-128, 128, (2, 5, 4, channels), np.int8)
+    window: dict[str, Any] = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 2, 1, 0)}
+    average: dict[str, Any] = {
+        "x_zero_point": -9,
+        "requant": Requant(single_rounding, single_rounding.constants(1.0, 1 / 6, 1.0), 4),
+    }
+    np.testing.assert_array_equal(kernels.max_pool2d(x, **window), intref.max_pool2d(x, **window))
+    np.testing.assert_array_equal(
+        kernels.avg_pool2d(x, **window, **average), intref.avg_pool2d(x, **window, **average)
+    )
+    np.testing.assert_array_equal(
+        kernels.global_avg_pool(x, **average), intref.global_avg_pool(x, **average)
     )
 
 

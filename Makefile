@@ -47,7 +47,8 @@ asan:
 		../../tests/kernels
 
 bench:
-	$(PYTHON) -m bench
+	$(PYTHON) -m bench train --threads 1
+	$(PYTHON) -m bench train --threads 2
 
 clean:
 	rm -rf build dist *.egg-info kdq_ref/kernels/_core*.so

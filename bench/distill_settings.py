@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kdq_ref.errors import TrainingDivergedError
 from kdq_ref.pipeline import Job
-from kdq_ref.pipeline.job import Plan, plan
+from kdq_ref.pipeline.job import Prepared, prepare
 from kdq_ref.pipeline.measure import cpu_name
 from kdq_ref.train import Distillation, HardLabels, evaluate, fit
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
-LAMBDAS = (0.5, 0.9, 1.0)
+LAMBDAS = (0.5, 0.9)
 
 
 def settings() -> Iterator[Distillation | None]:
@@ -33,13 +34,13 @@ def settings() -> Iterator[Distillation | None]:
         yield Distillation("logit_matching", lam=lam)
 
 
-def accuracies(prepared: Plan) -> list[float]:
-    """Validation accuracy of every setting for one seed."""
+def accuracies(prepared: Prepared) -> list[float]:
+    """Validation accuracy of every setting for one seed; 0 where the training diverged."""
     splits, recipe = prepared.splits, prepared.recipe
     teacher = prepared.teacher()
     fit(teacher, prepared.labelled, None, recipe.teacher_config)
-    scores = []
-    for objective in settings():
+
+    def score(objective: Distillation | None) -> float:
         student = prepared.student()
         if objective is None:
             fit(student, prepared.labelled, None, recipe.student_config, objective=HardLabels())
@@ -53,14 +54,21 @@ def accuracies(prepared: Plan) -> list[float]:
                 teacher=teacher,
                 labels=prepared.known,
             )
-        scores.append(evaluate(student, splits.validation).accuracy)
+        return evaluate(student, splits.validation).accuracy
+
+    scores = []
+    for objective in settings():
+        try:
+            scores.append(score(objective))
+        except TrainingDivergedError:
+            scores.append(0.0)
     return scores
 
 
 def main(data: str, labels: int | None, seeds: int, epochs: int | None, out: Path | None) -> None:
     """Search temperature, lambda and method on the validation split."""
     job = Job(data=data, labels=labels, epochs=epochs)
-    scores = np.array([accuracies(plan(replace(job, seed=100 + s))) for s in range(seeds)])
+    scores = np.array([accuracies(prepare(replace(job, seed=100 + s))) for s in range(seeds)])
     lines = []
     for objective, column in zip(settings(), scores.T, strict=True):
         error = column.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else 0.0

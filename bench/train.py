@@ -3,7 +3,7 @@
 A step is forward, cross-entropy, backward and an SGD step with Nesterov momentum and weight decay,
 on 128 images. We run micro-batches on our own threads with a single-threaded BLAS, as
 :func:`kdq_ref.train.fit` does; PyTorch runs the whole batch with ``torch.set_num_threads``. Batch
-norm therefore sees a micro-batch with us and 128 images there; the arithmetic per image is the same.
+norm therefore sees a micro-batch with us and 128 images there; the work per image is equal.
 
 First both are shown to compute the same thing: from equal weights, the gradients of one micro-batch
 agree to float32 accuracy.

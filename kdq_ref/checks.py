@@ -37,13 +37,16 @@ def check_array(
     ------
     DTypeError, ShapeError
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as fault:  # nested lists of different lengths
+        raise ShapeError(f"{name} is not an array: {fault}") from fault
     if dtype is not None:
         allowed = [np.dtype(d) for d in (dtype if isinstance(dtype, tuple) else (dtype,))]
         if array.dtype not in allowed:
             wanted = " or ".join(d.name for d in allowed)
             raise DTypeError(
-                f"{name} must have dtype {wanted}, got {array.dtype.name}; "
+                f"{name} must have dtype {wanted}, got {array.dtype}; "
                 f"convert it explicitly, nothing is cast silently"
             )
     if ndim is not None and array.ndim != ndim:
@@ -60,7 +63,10 @@ def check_array(
 
 def check_finite(name: str, array: np.ndarray) -> np.ndarray:
     """Return ``array`` if it holds no NaN and no infinity, else raise NotFiniteError."""
-    if not np.isfinite(array).all():
+    # Two reductions instead of np.isfinite: no temporary. NaN is in no range.
+    with np.errstate(invalid="ignore"):
+        finite = not array.size or (array.min() > -np.inf and array.max() < np.inf)
+    if not finite:
         bad = np.argwhere(~np.isfinite(array))
         first = tuple(int(i) for i in bad[0])
         raise NotFiniteError(
@@ -89,7 +95,11 @@ def check_int(name: str, value: Any, low: int | None = None, high: int | None = 
 
 def check_in_range(name: str, value: Any, low: Any = None, high: Any = None) -> Any:
     """Return ``value`` if ``low <= value <= high`` (either end may be open); NaN never is."""
-    if not ((low is None or value >= low) and (high is None or value <= high)):
+    try:
+        inside = (low is None or value >= low) and (high is None or value <= high)
+    except TypeError:
+        raise DTypeError(f"{name} must be a number, got {value!r}") from None
+    if not inside:
         left = "-inf" if low is None else low
         right = "inf" if high is None else high
         raise RangeError(f"{name} must be in [{left}, {right}], got {value!r}")

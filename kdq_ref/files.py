@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 from pathlib import Path
@@ -29,7 +30,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as _parse_tensors
 from safetensors.numpy import save as _serialize_tensors
 
-from kdq_ref.errors import FileFormatError
+from kdq_ref.errors import FileFormatError, InvalidArgumentError
 
 MAX_FILE_BYTES = 1 << 30
 MAX_HEADER_BYTES = 16 << 20
@@ -94,6 +95,7 @@ def save_tensors(
     manifest: dict[str, Any],
     *,
     kind: str,
+    format: int | None = None,
 ) -> None:
     """Write tensors and a JSON manifest as one safetensors file, atomically.
 
@@ -106,13 +108,28 @@ def save_tensors(
         Must survive JSON (finite numbers only).
     kind : str
         What the file is; :func:`load_tensors` asks for it.
+    format : int, optional
+        Version of what this kind of file holds; becomes the manifest's entry ``format``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If JSON cannot hold the manifest.
+    OSError
+        As :func:`write_atomically`.
     """
+    if format is not None:
+        manifest = {**manifest, "format": format}
+    try:
+        text = _canonical_json(manifest)
+    except (TypeError, ValueError, RecursionError) as fault:
+        raise InvalidArgumentError(f"the manifest does not survive JSON: {fault}") from fault
     # Copied into C order, keeping 0-d arrays 0-d (ascontiguousarray would make them 1-d).
     arrays = {name: np.array(tensors[name], order="C") for name in sorted(tensors)}
     envelope = {
         "kind": kind,
         "manifest": manifest,
-        "digest": tensors_digest(arrays, kind, _canonical_json(manifest)),
+        "digest": tensors_digest(arrays, kind, text),
     }
     # One metadata string only: the serializer writes several in no fixed order.
     metadata = {"kdq": _canonical_json(envelope)}
@@ -124,6 +141,7 @@ def load_tensors(
     *,
     kind: str,
     error: type[FileFormatError],
+    format: int | None = None,
     max_bytes: int = MAX_FILE_BYTES,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what :func:`save_tensors` wrote; any fault is ``error``, naming the file and the fault.
@@ -134,6 +152,8 @@ def load_tensors(
     kind : str
         The kind the caller expects.
     error : subclass of FileFormatError
+    format : int, optional
+        The version the caller reads: the manifest's entry ``format``, which is taken out.
     max_bytes : int
         Larger files are refused before they are read.
 
@@ -156,6 +176,11 @@ def load_tensors(
         raise error(path, f"is not a valid safetensors file: {fault}") from fault
     if tensors_digest(tensors, kind, _canonical_json(manifest)) != envelope.get("digest"):
         raise error(path, "does not match its own digest: the file was damaged or edited")
+    if format is not None:
+        found = manifest.pop("format", None)
+        # 1.0 and true equal 1, but nobody writes them.
+        if type(found) is not int or found != format:
+            raise error(path, f"has format {found!r}; this version reads format {format}")
     return tensors, manifest
 
 
@@ -185,8 +210,12 @@ def parse_json(path: str | os.PathLike[str], text: str, error: type[FileFormatEr
     def reject(constant: str) -> Any:
         raise ValueError(f"{constant} is not allowed")
 
+    def finite(digits: str) -> float:
+        number = float(digits)
+        return number if math.isfinite(number) else reject(digits)
+
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=reject)
+        return json.loads(text, object_pairs_hook=unique, parse_constant=reject, parse_float=finite)
     except (ValueError, RecursionError) as fault:
         raise error(path, f"holds invalid JSON: {fault}") from fault
 
@@ -198,6 +227,8 @@ def _read(path: str | os.PathLike[str], error: type[FileFormatError], max_bytes:
             data = file.read(max_bytes + 1)
     except OSError as fault:
         raise error(path, f"cannot be read: {fault.strerror}") from fault
+    except ValueError as fault:  # a path with a null byte
+        raise error(path, f"cannot be read: {fault}") from fault
     if len(data) > max_bytes:
         raise error(path, f"is larger than the {max_bytes} bytes allowed")
     return data
@@ -220,7 +251,7 @@ def _read_envelope(
         raise error(path, "its header is not a safetensors header")
     for name, entry in header.items():
         dtype = entry.get("dtype") if isinstance(entry, dict) else None
-        if dtype not in _DTYPES:
+        if not isinstance(dtype, str) or dtype not in _DTYPES:
             raise error(path, f"tensor {name!r} has dtype {dtype!r}; allowed: {sorted(_DTYPES)}")
     if not isinstance(metadata.get("kdq"), str):
         raise error(path, "was not written by kdq_ref: its header has no 'kdq' entry")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from kdq_ref.checks import check_array, check_int, check_positive_int
-from kdq_ref.errors import RangeError, ShapeError
+from kdq_ref.errors import DTypeError, RangeError, ShapeError
 from kdq_ref.geometry import Padding, Pair, window_output
 
 Shape = tuple[int, ...]
@@ -19,6 +19,10 @@ MAX_K = 131_071
 """Longest dot product of two int8 vectors that int32 holds: ``128 * 128 * K < 2**31``."""
 MAX_ADD_MULTIPLIER = 1 << 20
 """Largest weight of an addend: two times ``255 * 2**20`` stays far inside int32."""
+MAX_STEP = 2**31 - 1
+"""Largest size, stride, dilation or padding of a window: what the C core can be told."""
+MAX_PADDED = 1 << 28
+"""Most pixels of a padded image: the specification holds it in memory."""
 MAX_WINDOW = (1 << 23) - 1
 """Most elements an average may sum: ``255 * 2**23`` stays inside int32."""
 
@@ -27,9 +31,12 @@ _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 _LARGEST_SCALE = float(np.finfo(np.float32).max)
 
 
-def check_batch(name: str, x: np.ndarray, ndim: int, *, dtype: type = np.int8) -> np.ndarray:
-    """Return ``x`` as an array of that dtype with ``ndim`` axes, the first being the batch."""
-    return check_array(name, x, dtype=dtype, ndim=ndim)
+def check_batch(name: str, x: np.ndarray, ndim: int | None = None) -> np.ndarray:
+    """Return ``x`` as an int8 array of ``ndim`` axes (any number by default), the batch first."""
+    x = check_array(name, x, dtype=np.int8, ndim=ndim)
+    if x.ndim == 0:
+        raise ShapeError(f"{name} must have a batch axis, got a single number")
+    return x
 
 
 def check_zero_point(name: str, value: int) -> int:
@@ -122,6 +129,7 @@ def depthwise_conv2d_shape(
 def max_pool2d_shape(shape: Shape, *, kernel: Pair, stride: Pair, padding: Padding) -> Shape:
     """(H, W, C) -> (OH, OW, C); every window holds at least one real element."""
     height, width, channels = _image(shape)
+    _check_window(kernel, stride, padding, (1, 1))
     top, bottom, left, right = padding
     if max(top, bottom) >= kernel[0] or max(left, right) >= kernel[1]:
         raise ShapeError(
@@ -141,6 +149,7 @@ def avg_pool2d_shape(
     channels: int,
 ) -> Shape:
     """(H, W, C) -> (OH, OW, C), with one set of requantization constants."""
+    _check_window(kernel, stride, padding, (1, 1))
     check_int("kernel area", kernel[0] * kernel[1], 1, MAX_WINDOW)
     _check_single(x_zero_point, channels)
     return max_pool2d_shape(shape, kernel=kernel, stride=stride, padding=padding)
@@ -196,9 +205,13 @@ def check_classes(q: np.ndarray) -> np.ndarray:
 
 def check_scale(scale: float) -> float:
     """Return a scale that is positive, finite and normal in float32."""
-    if not _SMALLEST_SCALE <= scale <= _LARGEST_SCALE:
+    try:
+        fits = _SMALLEST_SCALE <= scale <= _LARGEST_SCALE
+    except TypeError:
+        raise DTypeError(f"scale must be a number, got {scale!r}") from None
+    if not fits:
         raise RangeError(f"scale must be a positive, finite, normal float32, got {scale!r}")
-    return scale
+    return float(scale)
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:
@@ -225,12 +238,24 @@ def _check_single(x_zero_point: int, channels: int) -> None:
     check_channels(channels, 1)
 
 
-def _window(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pair:
+def _check_window(kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> None:
     for name, pair in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+        if not (isinstance(pair, tuple | list) and len(pair) == 2):
+            raise ShapeError(f"{name} must be (h, w), got {pair!r}")
         for value in pair:
-            check_positive_int(name, value)
-    if len(padding) != 4:
-        raise ShapeError(f"padding must be (top, bottom, left, right), got {padding}")
+            check_int(name, value, 1, MAX_STEP)
+    if not (isinstance(padding, tuple | list) and len(padding) == 4):
+        raise ShapeError(f"padding must be (top, bottom, left, right), got {padding!r}")
     for value in padding:
-        check_int("padding", value, 0)
+        check_int("padding", value, 0, MAX_STEP)
+
+
+def _window(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pair:
+    _check_window(kernel, stride, padding, dilation)
+    height, width = size[0] + padding[0] + padding[1], size[1] + padding[2] + padding[3]
+    if height * width > MAX_PADDED:
+        raise ShapeError(
+            f"an image of {size[0]}x{size[1]} padded by {padding} has {height * width} pixels; "
+            f"at most {MAX_PADDED} are allowed"
+        )
     return window_output(size, kernel, stride, padding, dilation)

@@ -37,6 +37,7 @@ def test_finiteness_names_the_first_culprit(bad: float) -> None:
     """Index and value of the first, and how many; huge finite values are fine."""
     huge = np.full(4, np.finfo(np.float32).max, np.float32)
     assert checks.check_finite("x", huge) is huge
+    assert checks.check_finite("x", huge[:0]).size == 0
     with pytest.raises(NotFiniteError, match=r"2 element\(s\).*index \(1, 0\)"):
         checks.check_finite("x", np.array([[1, 2], [bad, bad]]))
 
@@ -74,3 +75,15 @@ def test_labels() -> None:
         checks.check_labels("y", np.array([0.0]), 10)
     with pytest.raises(ShapeError):
         checks.check_labels("y", np.zeros((2, 2), np.int64), 10)
+
+
+def test_what_is_no_number_or_array_is_a_typed_error() -> None:
+    """Text has no order, ragged lists no shape, and a foreign byte order is called by its name."""
+    for bad in ("x", None, [1]):
+        with pytest.raises(DTypeError, match="lr must be a number"):
+            checks.check_in_range("lr", bad, 0.0, 1.0)
+    with pytest.raises(ShapeError, match="x is not an array"):
+        checks.check_array("x", [[1.0], [1.0, 2.0]], ndim=2)
+    swapped = np.zeros(2, np.dtype(np.float32).newbyteorder())
+    with pytest.raises(DTypeError, match=r"float32, got [<>]f4"):
+        checks.check_array("x", swapped, dtype=np.float32)

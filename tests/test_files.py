@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -211,3 +212,45 @@ def test_kill_during_saves_leaves_a_whole_file(tmp_path: Path) -> None:
             assert (tensors["w"] == manifest["value"]).all()
             seen.add(manifest["value"])
     assert len(seen) > 1, "no save ever completed: the test killed too early to prove anything"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (_with_envelope('{"kind":"test","manifest":{"scale":1e999},"digest":""}'), "1e999"),
+        (_with_header('{"a":{"dtype":["I8"],"shape":[1],"data_offsets":[0,1]}}', b"0"), "dtype"),
+    ],
+)
+def test_values_beyond_the_format(tmp_path: Path, content: bytes, fault: str) -> None:
+    """A number that float64 cannot hold, a dtype that is no text."""
+    path = tmp_path / "odd"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=fault):
+        _load(path)
+
+
+def test_an_impossible_path_is_a_typed_error() -> None:
+    """A null byte ends a name too early, and a name has a largest length."""
+    for name in ("a\0b", "a" * 5000):
+        with pytest.raises(ModelFileError, match="cannot be read"):
+            _load(Path(name))
+
+
+def test_the_format_is_checked_and_taken_out(tmp_path: Path) -> None:
+    """A file of this version loads as what was saved; the entry is where it always was."""
+    path = tmp_path / "f"
+    files.save_tensors(path, TENSORS, MANIFEST, kind="test", format=3)
+    _, manifest = files.load_tensors(path, kind="test", error=ModelFileError, format=3)
+    assert manifest == MANIFEST
+    assert _load(path)[1] == {"format": 3, **MANIFEST}
+
+
+@pytest.mark.parametrize("found", [2, 0, True, 1.0, "1", None, [1]])
+def test_another_format_is_an_error(tmp_path: Path, found: object) -> None:
+    """Older, newer, missing, or only equal to the right number."""
+    path = tmp_path / "f"
+    manifest = MANIFEST if found is None else {"format": found, **MANIFEST}
+    files.save_tensors(path, TENSORS, manifest, kind="test")
+    message = re.escape(f"has format {found!r}; this version reads format 1")
+    with pytest.raises(ModelFileError, match=message):
+        files.load_tensors(path, kind="test", error=ModelFileError, format=1)

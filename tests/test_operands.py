@@ -71,3 +71,34 @@ def test_flatten_and_scale() -> None:
     for bad in (0.0, tiny / 2, float("nan"), float("inf"), 1e39):
         with pytest.raises(RangeError):
             operands.check_scale(bad)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kernel": 2}, {"kernel": (2, 2, 2)}, {"stride": 2}, {"padding": 1}, {"padding": (0, 0)}],
+)
+def test_windows_are_pairs(changes: dict) -> None:
+    """A lone number, or too many, is a typed error before it is unpacked."""
+    window = {"kernel": (2, 2), "stride": (1, 1), "padding": (0, 0, 0, 0), **changes}
+    with pytest.raises(ShapeError, match="must be"):
+        operands.max_pool2d_shape((4, 4, 1), **window)
+    with pytest.raises(ShapeError, match="must be"):
+        operands.avg_pool2d_shape((4, 4, 1), x_zero_point=0, channels=1, **window)
+
+
+def test_padding_is_bounded_like_images() -> None:
+    """A large stride makes the output small again, but the padded image must fit into memory."""
+    side = 2**14 - 4
+    assert _conv(padding=(side, 0, side, 0), stride=(2**14, 2**14))
+    with pytest.raises(ShapeError, match="padded by"):
+        _conv(padding=(side, side, side, side), stride=(2**14, 2**14))
+    with pytest.raises(RangeError, match="stride"):
+        _conv(stride=(2**31, 1))
+
+
+def test_a_scale_is_a_number_and_becomes_pythons() -> None:
+    """JSON knows Python's float only; text is a typed error."""
+    assert type(operands.check_scale(np.float32(0.1))) is float
+    for bad in ("0.1", None):
+        with pytest.raises(DTypeError, match="scale must be a number"):
+            operands.check_scale(bad)

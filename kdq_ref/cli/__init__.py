@@ -9,9 +9,10 @@ import os
 # Work is split over micro-batches by our own threads. BLAS threads inside each of them would fight
 # for the same cores, so BLAS gets one. It reads this when numpy is first imported, hence up here;
 # whoever has set the variables keeps their choice.
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+for _variable in BLAS_VARIABLES:
     os.environ.setdefault(_variable, "1")
 
 from kdq_ref.cli.application import main  # noqa: E402
 
-__all__ = ["main"]
+__all__ = ["BLAS_VARIABLES", "main"]

@@ -9,8 +9,7 @@ import click
 
 from kdq_ref.cli import options, output
 from kdq_ref.pipeline import Job, compare
-
-_COLUMNS = ("teacher", "student_scratch", "student_distilled")
+from kdq_ref.pipeline.stages import TITLES
 
 
 class SeedList(click.ParamType):
@@ -84,7 +83,7 @@ def show(report: dict[str, Any]) -> None:
     """Print a row per seed, mean, standard deviation, and the winner."""
     rows = [_row(f"seed {row['seed']}", row) for row in report["seeds"]]
     rows.append(_row("mean", report["mean"]))
-    spread = [f"{report['std'][name] * 100:.2f} points" for name in _COLUMNS]
+    spread = [f"{report['std'][name] * 100:.2f} points" for name in TITLES]
     rows.append(["standard deviation", *spread, ""])
     labels = "all labels" if report["labels"] is None else f"{report['labels']} labels"
     output.print_table(
@@ -110,5 +109,5 @@ def verdict(report: dict[str, Any]) -> str:
 
 def _row(name: str, row: dict[str, Any]) -> list[str]:
     difference = row["student_distilled"] - row["student_scratch"]
-    accuracies = [output.percent(row[column]) for column in _COLUMNS]
+    accuracies = [output.percent(row[column]) for column in TITLES]
     return [name, *accuracies, output.points(difference)]

@@ -17,7 +17,7 @@ from kdq_ref.distill import (
 )
 from kdq_ref.nn import Graph
 from kdq_ref.pipeline import Job
-from kdq_ref.pipeline.job import plan
+from kdq_ref.pipeline.job import prepare
 from kdq_ref.train import load_float_model
 
 
@@ -83,7 +83,7 @@ def command(
         lam=lam,
         threads=threads,
     )
-    prepared = plan(job)
+    prepared = prepare(job)
     dataset, recipe = prepared.splits.train, prepared.recipe
     graph = prepared.student()
     told = _teacher(teacher, soft_labels, dataset, threads)

@@ -15,10 +15,8 @@ from kdq_ref.data import Dataset
 from kdq_ref.errors import KdqError
 from kdq_ref.infer import IntGraph
 from kdq_ref.nn import Graph
-from kdq_ref.pipeline.measure import us_per_image
+from kdq_ref.pipeline.measure import BATCH, us_per_image
 from kdq_ref.train import evaluate
-
-_BATCH = 256
 
 
 @click.command("eval", short_help="Measure accuracy and speed of a float or integer model.")
@@ -88,7 +86,7 @@ def command(
 
 def _measure_float(graph: Graph, dataset: Dataset, threads: int) -> dict[str, Any]:
     measured = evaluate(graph, dataset, threads=threads)
-    batch = dataset.subset(slice(_BATCH))
+    batch = dataset.subset(slice(BATCH))
     return {
         "accuracy": measured.accuracy,
         "loss": measured.loss,
@@ -122,7 +120,7 @@ def _measure_integers(
             "isa": "numpy",
             "threads": 1,
             "accuracy": accuracy(defined(images)),
-            "us_per_image": us_per_image(defined, images[:_BATCH]),
+            "us_per_image": us_per_image(defined, images[:BATCH]),
         }
     engine = infer.Engine(graph, isa=isa, threads=threads)
     codes = engine.run(images)
@@ -131,14 +129,14 @@ def _measure_integers(
         "isa": engine.isa,
         "threads": threads,
         "accuracy": accuracy(codes),
-        "us_per_image": us_per_image(engine.run, images[:_BATCH]),
+        "us_per_image": us_per_image(engine.run, images[:BATCH]),
         "arena_bytes": engine.arena_bytes,
     }
     if compare:
         wanted = defined(images)
         facts |= {
             "accuracy_spec": accuracy(wanted),
-            "us_per_image_spec": us_per_image(defined, images[:_BATCH]),
+            "us_per_image_spec": us_per_image(defined, images[:BATCH]),
             # Without the C core the engine is the specification: nothing was compared.
             "bit_exact_spec_vs_c": (
                 bool(np.array_equal(codes, wanted)) if engine.backend == "c" else None

@@ -13,14 +13,12 @@ import click
 import numpy as np
 
 from kdq_ref import __version__, kernels
-from kdq_ref.cli import options, output
+from kdq_ref.cli import BLAS_VARIABLES, options, output
 from kdq_ref.cli.models import load
 from kdq_ref.infer import IntGraph, IntNode
 from kdq_ref.nn import Graph
 from kdq_ref.pipeline import Job
 from kdq_ref.pipeline.measure import cpu_name
-
-_BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @click.command("info", short_help="Show this machine, or the layers of a model.")
@@ -67,7 +65,7 @@ def machine() -> dict[str, Any]:
         "cpu": cpu_name(),
         "cpus": _usable_cpus(),
         "threads": Job.threads,
-        "blas_threads": {name: os.environ.get(name) for name in _BLAS_VARIABLES},
+        "blas_threads": {name: os.environ.get(name) for name in BLAS_VARIABLES},
         "core": kernels.core_available(),
         "core_problem": kernels.core_problem(),
         "isa": dataclasses.asdict(isa),
@@ -161,7 +159,7 @@ def describe_integer(graph: IntGraph) -> dict[str, Any]:
         },
         "output": graph.output,
         "params": graph.count_parameters(),
-        "bytes": sum(layer["bytes"] for layer in layers),
+        "bytes": graph.weight_bytes(),
         "macs": graph.macs(),
         "layers": layers,
         "metadata": graph.metadata,
@@ -170,7 +168,6 @@ def describe_integer(graph: IntGraph) -> dict[str, Any]:
 
 def _describe_node(graph: IntGraph, node: IntNode) -> dict[str, Any]:
     op = node.op
-    held = [array for name, array in op.keywords().items() if name in ("weight", "bias", "table")]
     layer: dict[str, Any] = {
         "name": node.name,
         "kind": op.kind,
@@ -179,7 +176,7 @@ def _describe_node(graph: IntGraph, node: IntNode) -> dict[str, Any]:
         "scale": node.scale,
         "zero_point": node.zero_point,
         "macs": op.macs(*(graph.shapes[name] for name in node.inputs)),
-        "bytes": sum(array.nbytes for array in held),
+        "bytes": op.weight_bytes(),
     }
     requant = op.keywords().get("requant")
     if requant is not None:

@@ -17,7 +17,6 @@ from kdq_ref.rounding import RULES
 from kdq_ref.train import METHODS
 
 F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
 
 POSITIVE = click.IntRange(min=1)
 FILE = click.Path(path_type=Path, dir_okay=False)

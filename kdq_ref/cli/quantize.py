@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from kdq_ref import infer, quant
+from kdq_ref import infer
 from kdq_ref.cli import options, output
 from kdq_ref.cli.models import Model, splits_for
-from kdq_ref.distill import digest_of
 from kdq_ref.pipeline import recipe_for
+from kdq_ref.pipeline.network import quantize_network
 from kdq_ref.train import load_float_model
 
 
@@ -50,22 +50,15 @@ def command(
     graph, metadata = load_float_model(model)
     splits = splits_for(Model(model, graph, metadata), data)
     train = splits.train
-    images = train.to_input(train.images[: samples or recipe_for(splits).calibration])
-    folded = quant.fold_batch_norm(graph)
-    spec = quant.calibrate(folded, images, observer=observer, weights=weights)
-    integers = quant.lower(
-        folded,
-        spec,
-        rule,
-        source_digest=digest_of(graph),
-        metadata={
-            "dataset": train.name,
-            "classes": list(train.classes),
-            "pixel_scale": train.pixel_scale,
-            **{name: metadata[name] for name in ("zoo", "seed") if name in metadata},
-            "observer": spec.observer,
-            "weights": spec.granularity,
-        },
+    samples = min(samples or recipe_for(splits).calibration, len(train))
+    _, spec, integers = quantize_network(
+        graph,
+        train,
+        {name: metadata[name] for name in ("zoo", "seed") if name in metadata},
+        samples=samples,
+        observer=observer,
+        weights=weights,
+        rule=rule,
     )
     target = out or model.with_name(f"{model.stem}_int8.safetensors")
     infer.save_model(target, integers)
@@ -73,7 +66,7 @@ def command(
         "model": str(model),
         "out": str(target),
         "dataset": train.name,
-        "samples": len(images),
+        "samples": samples,
         "rule": integers.rule.name,
         "observer": spec.observer,
         "weights": spec.granularity,

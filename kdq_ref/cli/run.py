@@ -70,16 +70,19 @@ def require_agreement(int8: dict[str, Any]) -> None:
 def show(report: dict[str, Any]) -> None:
     """Print the report as a table and a few lines."""
     int8 = report["int8"]
+    by_spec = int8 | {
+        "accuracy": int8["accuracy_spec"],
+        "us_per_image": int8["us_per_image_spec"],
+    }
     columns = ("network", "accuracy", "parameters", "bytes", "MACs", "µs per image")
-    student_us = report["float"]["us_per_image"]
     rows = [
         _row("teacher", report["teacher"]),
         _row("student from scratch, same budget", report["student_scratch"]),
-        _row("distilled student", report["student_distilled"], us=student_us),
-        _row("int8 by NumPy spec", int8, int8["accuracy_spec"], int8["us_per_image_spec"]),
+        _row("distilled student", report["student_distilled"]),
+        _row("int8 by NumPy spec", by_spec),
     ]
     if int8["backend"] == "c":
-        rows.append(_row(f"int8 by C ({int8['isa']})", int8, us=int8["us_per_image"]))
+        rows.append(_row(f"int8 by C ({int8['isa']})", int8))
     labels = "all labels" if report["labels"] is None else f"{report['labels']} labels"
     title = (
         f"{report['dataset']}, seed {report['seed']}, {labels}, "
@@ -89,25 +92,25 @@ def show(report: dict[str, Any]) -> None:
     output.print_facts(_remarks(report))
 
 
-def _row(
-    name: str, facts: dict[str, Any], accuracy: float | None = None, us: float | None = None
-) -> list[str]:
-    right = facts["accuracy"] if accuracy is None else accuracy
+def _row(name: str, facts: dict[str, Any]) -> list[str]:
     counts = [output.count(facts[key]) for key in ("params", "bytes", "macs")]
-    return [name, output.percent(right), *counts, "" if us is None else output.micros(us)]
+    return [name, output.percent(facts["accuracy"]), *counts, output.micros(facts["us_per_image"])]
 
 
 def _remarks(report: dict[str, Any]) -> dict[str, str]:
     int8 = report["int8"]
     loss = int8["accuracy"] - report["student_distilled"]["accuracy"]
+    folded = report["float"]["us_per_image"]
     gain = report["student_distilled"]["accuracy"] - report["student_scratch"]["accuracy"]
-    scratch = f"{int8['arena_bytes']:,} bytes"
+    engine = f"engine: {int8['arena_bytes']:,} bytes"
+    peak = report["peak_memory_bytes"]
     return {
         "int8 against distilled": output.points(loss),
         "distilled against scratch": output.points(gain),
         "C = NumPy spec, bit for bit": output.agreement(int8["bit_exact_spec_vs_c"]),
         "fake-quantized = NumPy spec": output.agreement(int8["bit_exact_fakequant"]),
-        "memory": f"{report['peak_memory_bytes'] / 2**20:.0f} MiB at most; engine: {scratch}",
+        "folded distilled student": f"{output.micros(folded)} µs per image",
+        "memory": engine if peak is None else f"{peak / 2**20:.0f} MiB at most; {engine}",
         "time": f"{report['seconds']:.1f} s in all; µs: one thread, batches of up to 256",
         "files": f"in {report['directory']}: {', '.join(report['files'].values())}",
     }

@@ -10,7 +10,7 @@ import click
 
 from kdq_ref.cli import options, output, training
 from kdq_ref.pipeline import Job
-from kdq_ref.pipeline.job import plan
+from kdq_ref.pipeline.job import prepare
 from kdq_ref.train import HardLabels
 
 
@@ -59,13 +59,13 @@ def command(
       kdq train --net digits-student --schedule step --every 20 --gamma 0.1
     """
     job = Job(data=data, seed=seed, labels=labels, epochs=epochs, threads=threads)
-    prepared = plan(job)
+    prepared = prepare(job)
     recipe = prepared.recipe
     if net == recipe.student:
         graph, base = prepared.student(), recipe.student_config
     else:
         if net is not None:
-            prepared = plan(replace(job, teacher=net))
+            prepared = prepare(replace(job, teacher=net))
         graph, base = prepared.teacher(), recipe.teacher_config
     name = net or recipe.teacher
     kept = f"labels{labels}" if labels else None

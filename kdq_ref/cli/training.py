@@ -13,7 +13,8 @@ import click
 from kdq_ref.cli import options, output
 from kdq_ref.data import Dataset
 from kdq_ref.nn import Graph
-from kdq_ref.pipeline.job import Plan
+from kdq_ref.pipeline.job import Prepared
+from kdq_ref.pipeline.network import train_network
 from kdq_ref.pipeline.stages import ReporterFactory
 from kdq_ref.train import (
     BEST,
@@ -23,9 +24,6 @@ from kdq_ref.train import (
     SCHEDULES,
     Objective,
     TrainConfig,
-    evaluate,
-    fit,
-    save_float_model,
 )
 
 MODEL = "model.safetensors"
@@ -72,7 +70,7 @@ def with_choices(recipe: TrainConfig, choices: Mapping[str, Any]) -> TrainConfig
 
 def train(
     title: str,
-    plan: Plan,
+    prepared: Prepared,
     graph: Graph,
     name: str,
     dataset: Dataset,
@@ -90,7 +88,7 @@ def train(
     ----------
     title : str
         For the progress display.
-    plan : Plan
+    prepared : Prepared
         Where the data come from.
     graph : Graph
     name : str
@@ -111,45 +109,31 @@ def train(
         JSON-able.
     """
     start = time.perf_counter()
-    splits, job = plan.splits, plan.job
-    result = fit(
+    network = train_network(
+        prepared,
+        name,
         graph,
         dataset,
-        splits.validation,
         config,
-        objective=objective,
+        objective,
         directory=directory,
+        file=directory / MODEL,
         resume=resume,
         reporter=reporter(title) if reporter else None,
         **distillation,
     )
-    test = evaluate(graph, splits.test, threads=config.threads)
-    facts = {
-        "dataset": dataset.name,
-        "classes": list(dataset.classes),
-        "pixel_scale": dataset.pixel_scale,
-        "zoo": name,
-        "seed": job.seed,
-        "labels": job.labels,
-        "test_accuracy": test.accuracy,
-    }
-    save_float_model(directory / MODEL, graph, facts)
-    last = result.history[-1]
+    facts, last = network.report(), network.fitted.history[-1]
     return {
         "dataset": dataset.name,
-        "seed": job.seed,
-        "labels": job.labels,
-        "net": name,
+        "seed": prepared.job.seed,
+        "labels": prepared.job.labels,
+        "net": facts.pop("name"),
         "objective": objective.identity(),
-        "accuracy": test.accuracy,
-        "loss": test.loss,
+        **facts,
         "validation_accuracy": last.validation_accuracy,
         "validation_loss": last.validation_loss,
         "epochs": last.epoch,
-        "best_epoch": result.best_epoch,
-        "params": graph.count_parameters(),
-        "bytes": 4 * graph.count_parameters(),
-        "macs": graph.macs(),
+        "best_epoch": network.fitted.best_epoch,
         "seconds": time.perf_counter() - start,
         "directory": str(directory),
         "files": {"model": MODEL, "best": BEST, "checkpoint": LAST, "history": HISTORY},

@@ -42,7 +42,7 @@ def load_fashion_mnist(directory: str | os.PathLike[str] = FASHION_MNIST_DIRECTO
     -----
     H. Xiao, K. Rasul, R. Vollgraf (2017), *Fashion-MNIST*, arXiv:1708.07747. MIT licence.
     """
-    if not Path(directory).is_dir():
+    if not os.path.isdir(directory):
         raise DatasetError(
             directory,
             "Fashion-MNIST is not here. On Debian or Ubuntu: apt-get install "
@@ -72,6 +72,6 @@ def load(source: str | os.PathLike[str]) -> Splits:
     loader = _BY_NAME.get(os.fspath(source))
     if loader is not None:
         return loader()
-    if not Path(source).is_dir():
+    if not os.path.isdir(source):
         raise DatasetError(source, f"is neither a directory nor one of {', '.join(NAMES)}")
     return load_idx_directory(source)

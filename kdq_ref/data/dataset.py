@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -61,18 +62,27 @@ class Dataset:
         """Return the dataset of ``images[indices]`` and ``labels[indices]``, in that order."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
-    def to_input(self, images: np.ndarray) -> np.ndarray:
-        """Scale pixel codes to ``[0, 1]``.
+    def facts(self) -> dict[str, Any]:
+        """Return what a model must know of its images, JSON-able: for the model's metadata."""
+        return {
+            "dataset": self.name,
+            "classes": list(self.classes),
+            "pixel_scale": self.pixel_scale,
+        }
+
+    def to_input(self, images: np.ndarray | None = None) -> np.ndarray:
+        """Scale pixel codes to ``[0, 1]``: what networks eat.
 
         Parameters
         ----------
-        images : (B, H, W, C) uint8 ndarray
-            This dataset's images, a batch of them, or augmented ones.
+        images : (B, H, W, C) uint8 ndarray, optional
+            A batch of this dataset's images, or augmented ones; by default all of them.
 
         Returns
         -------
         (B, H, W, C) float32 ndarray
             ``images / pixel_scale``, one correctly rounded float32 division per pixel.
         """
+        images = self.images if images is None else images
         check_array("images", images, dtype=np.uint8, shape=(None, *self.input_shape))
         return np.divide(images, np.float32(self.pixel_scale), dtype=np.float32)

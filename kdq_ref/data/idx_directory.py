@@ -56,7 +56,7 @@ def load_idx_directory(
         If ``validation`` leaves no image to train on.
     """
     directory = Path(path)
-    title = directory.resolve().name if name is None else name
+    title = Path(os.path.realpath(directory)).name if name is None else name
     learn = _read_part(directory, "train", title, classes)
     test = _read_part(directory, "t10k", title, classes)
     if learn.input_shape != test.input_shape:
@@ -93,6 +93,6 @@ def _read_part(directory: Path, part: str, name: str, classes: tuple[str, ...]) 
 def _find(directory: Path, stem: str, axes: int) -> Path:
     tried = [f"{stem}{dot}idx{axes}-ubyte{gz}" for dot in "-." for gz in ("", ".gz")]
     for candidate in tried:
-        if (directory / candidate).exists():
+        if os.path.exists(directory / candidate):
             return directory / candidate
     raise DatasetError(directory, f"holds none of {', '.join(tried)}")

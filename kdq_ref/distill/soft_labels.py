@@ -69,11 +69,10 @@ def generate_soft_labels(
 def save_soft_labels(path: str | os.PathLike[str], labels: SoftLabels) -> None:
     """Write soft labels; atomically, and the same bytes for the same labels."""
     manifest = {
-        "format": FORMAT,
         "images_digest": labels.images_digest,
         "teacher_digest": labels.teacher_digest,
     }
-    save_tensors(path, {"logits": labels.logits}, manifest, kind=KIND)
+    save_tensors(path, {"logits": labels.logits}, manifest, kind=KIND, format=FORMAT)
 
 
 def load_soft_labels(
@@ -94,14 +93,10 @@ def load_soft_labels(
     DatasetError
         A damaged file, other images, another teacher.
     """
-    tensors, manifest = load_tensors(path, kind=KIND, error=DatasetError)
-    if manifest.get("format") != FORMAT:
-        raise DatasetError(
-            path, f"has format {manifest.get('format')!r}; this version reads format {FORMAT}"
-        )
+    tensors, manifest = load_tensors(path, kind=KIND, error=DatasetError, format=FORMAT)
     texts = [manifest.get("images_digest"), manifest.get("teacher_digest")]
     digests = [text for text in texts if isinstance(text, str)]
-    if len(digests) < 2 or len(manifest) != 3 or tensors.keys() != {"logits"}:
+    if len(digests) < 2 or len(manifest) != 2 or tensors.keys() != {"logits"}:
         raise DatasetError(path, "does not hold what a file of soft labels holds")
     try:
         labels = SoftLabels(tensors["logits"], *digests)

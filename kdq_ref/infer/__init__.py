@@ -1,7 +1,8 @@
 """Integer networks: the graph, its exact NumPy execution, the C engine, and the model file.
 
 Nothing here can import the float world (``nn``, ``functional``, ``quant``): that an integer network
-needs no float arithmetic is a fact of the import graph, checked by a test.
+needs none of it is a fact of the import graph, checked by a test. Floats remain at the two ends
+(quantize, dequantize) and where a rounding rule's own definition has them.
 """
 
 from kdq_ref.infer.bounds import accumulator_bounds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kdq_ref import operands
 from kdq_ref.errors import AccumulatorOverflowError
 from kdq_ref.infer.ops import Affine, Op
 
@@ -37,6 +38,7 @@ def accumulator_bounds(
     partial : (C,) int64 ndarray
         Largest magnitude of a partial sum.
     """
+    x_zero_point = operands.check_zero_point("x_zero_point", x_zero_point)
     w = weight.astype(np.int64).reshape(-1, weight.shape[-1])
     b = bias.astype(np.int64)
     # Widened to hold 0, which is what a padded position adds.

@@ -20,7 +20,7 @@ class Engine:
     """Runs an integer network, in C where the core was built, else by the specification.
 
     Both give the same bits, whatever the instruction set and the number of threads. An engine may
-    be called from several threads at once.
+    be called from several threads at once, and in forked processes.
 
     Parameters
     ----------
@@ -56,12 +56,16 @@ class Engine:
             return
         self._plan = _compile(graph, isa)
         self.isa = self._plan.isa
+        self.arena_bytes = self.threads * self._plan.arena_bytes
+        self._start()
+
+    def _start(self) -> None:
+        """Make what belongs to one process: arenas that nobody uses, and threads."""
         self._arenas: SimpleQueue[np.ndarray] = SimpleQueue()
-        for _ in range(threads):
-            arena = np.empty(self._plan.arena_bytes, np.uint8)
-            self.arena_bytes += arena.nbytes
-            self._arenas.put(arena)
-        self._pool = ThreadPoolExecutor(threads, "kdq-engine") if threads > 1 else None
+        for _ in range(self.threads):
+            self._arenas.put(np.empty(self._plan.arena_bytes, np.uint8))
+        self._pool = ThreadPoolExecutor(self.threads, "kdq-engine") if self.threads > 1 else None
+        self._process = os.getpid()
 
     def run(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the network's output codes.
@@ -71,7 +75,7 @@ class Engine:
         x : (B, *input_shape) float32 or int8 ndarray
             Real values (finite), or codes already quantized with the input scale.
         out : (B, *output_shape) int8 ndarray, optional
-            Filled and returned; C-contiguous and writeable.
+            Filled and returned; C-contiguous, writeable, apart from `x`.
 
         Returns
         -------
@@ -81,12 +85,16 @@ class Engine:
         ------
         DTypeError, ShapeError, NotFiniteError, InvalidArgumentError
         """
-        x = self.graph.check_input(x)
+        x = np.ascontiguousarray(self.graph.check_input(x))
         out = self._check_out(out, len(x))
+        # Here, not part by part: one thread may not write what another one still reads.
+        if np.may_share_memory(x, out):
+            raise InvalidArgumentError("x and out must not share memory")
         if self.backend == "spec":
             out[...] = run(self.graph, x)
             return out
-        x = np.ascontiguousarray(x)
+        if self._process != os.getpid():  # a fork copies no threads
+            self._start()
         if self._pool is None or len(x) < 2:
             self._run_part(x, out)
             return out

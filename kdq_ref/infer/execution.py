@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from kdq_ref import intref
-from kdq_ref.infer.graph import INPUT, IntGraph
+from kdq_ref.infer.graph import INPUT, IntGraph, IntNode
+
+Apply = Callable[..., np.ndarray]
+"""``apply(node, *codes)``: what a node makes of its inputs."""
 
 _IMAGES_AT_ONCE = 256
 """Bounds the memory of the int64 intermediates; the results do not depend on it."""
+
+
+def by_definition(node: IntNode, *codes: np.ndarray) -> np.ndarray:
+    """Apply the operator's NumPy specification."""
+    return node.op.apply(*codes)
 
 
 def run(graph: IntGraph, x: np.ndarray) -> np.ndarray:
@@ -30,23 +38,32 @@ def run(graph: IntGraph, x: np.ndarray) -> np.ndarray:
     ------
     DTypeError, ShapeError, NotFiniteError
     """
+    return run_in_parts(graph, x, _IMAGES_AT_ONCE, by_definition)
+
+
+def run_in_parts(graph: IntGraph, x: np.ndarray, images: int, apply: Apply) -> np.ndarray:
+    """Run so many images at once, each operator by `apply`; otherwise as :func:`run`."""
     x = graph.check_input(x)
     out = np.empty((len(x), *graph.output_shape), np.int8)
-    for start in range(0, len(x), _IMAGES_AT_ONCE):
-        part = slice(start, start + _IMAGES_AT_ONCE)
-        for name, value in trace(graph, x[part]):
+    for start in range(0, len(x), images):
+        part = slice(start, start + images)
+        for name, value in trace(graph, x[part], apply):
             if name == graph.output:
                 out[part] = value
     return out
 
 
-def trace(graph: IntGraph, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def trace(
+    graph: IntGraph, x: np.ndarray, apply: Apply = by_definition
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield every value as ``(name, codes)``, the quantized input first.
 
     Parameters
     ----------
     graph : IntGraph
     x : (B, *input_shape) float32 or int8 ndarray
+    apply : callable
+        Computes each node; by default its definition does.
     """
     x = graph.check_input(x)
     if x.dtype != np.int8:
@@ -55,7 +72,7 @@ def trace(graph: IntGraph, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield INPUT, x
     last_use = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
     for i, node in enumerate(graph.nodes):
-        result = node.op.apply(*(values[name] for name in node.inputs))
+        result = apply(node, *(values[name] for name in node.inputs))
         for name in set(node.inputs):
             if last_use[name] == i:
                 del values[name]

@@ -11,7 +11,7 @@ from kdq_ref import operands
 from kdq_ref.checks import check_array, check_finite, check_positive_int
 from kdq_ref.errors import GraphError, InvalidArgumentError
 from kdq_ref.infer import bounds
-from kdq_ref.infer.ops import Op
+from kdq_ref.infer.ops import Flatten, MaxPool2d, Op, make_plain
 from kdq_ref.operands import Shape
 from kdq_ref.rounding import Rule
 
@@ -45,6 +45,9 @@ class IntNode:
     scale: float
     zero_point: int
 
+    def __post_init__(self) -> None:
+        make_plain(self)
+
 
 @dataclass(frozen=True, eq=False)
 class IntGraph:
@@ -74,7 +77,8 @@ class IntGraph:
     Raises
     ------
     GraphError
-        For duplicate or unknown names, inputs that come later (a cycle), shapes that clash.
+        For duplicate or unknown names, inputs that come later (a cycle), shapes that clash, zero
+        points that are not those of the value that is read.
     AccumulatorOverflowError
         If a channel cannot be proven to stay inside int32.
     """
@@ -91,7 +95,9 @@ class IntGraph:
     bounds: dict[str, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
+        make_plain(self)
         shape = tuple(check_positive_int("input_shape", size) for size in self.input_shape)
+        object.__setattr__(self, "input_shape", shape)
         _check_size(INPUT, shape)
         operands.check_scale(self.input_scale)
         operands.check_zero_point("input_zero_point", self.input_zero_point)
@@ -99,8 +105,11 @@ class IntGraph:
             raise GraphError(f"{len(self.nodes)} nodes are too many; at most {MAX_NODES}")
         shapes: dict[str, Shape] = {INPUT: shape}
         proven: dict[str, np.ndarray] = {}
+        codes = {INPUT: (self.input_scale, self.input_zero_point)}
         for node in self.nodes:
             shapes[node.name] = _check_node(node, shapes, self.rule)
+            _check_codes(node, [codes[name] for name in node.inputs])
+            codes[node.name] = (node.scale, node.zero_point)
             reachable = bounds.prove(node.name, node.op)
             if reachable is not None:
                 proven[node.name] = reachable
@@ -146,6 +155,10 @@ class IntGraph:
             if name in ("weight", "bias")
         )
 
+    def weight_bytes(self) -> int:
+        """Bytes of all weights, biases and tables; requantization constants are not counted."""
+        return sum(node.op.weight_bytes() for node in self.nodes)
+
     def check_input(self, x: np.ndarray) -> np.ndarray:
         """Return ``x`` : (B, *input_shape) float32 or int8 after checking it; floats are finite."""
 
@@ -154,6 +167,10 @@ class IntGraph:
 
 
 def _check_node(node: IntNode, shapes: dict[str, Shape], rule: Rule) -> Shape:
+    try:
+        node.name.encode()
+    except (AttributeError, UnicodeEncodeError):
+        raise GraphError(f"a node's name must be UTF-8 text, got {node.name!r}") from None
     if node.name in shapes:
         raise GraphError(f"two values are called {node.name!r}")
     for name in node.inputs:
@@ -185,6 +202,24 @@ def _check_node(node: IntNode, shapes: dict[str, Shape], rule: Rule) -> Shape:
         )
     _check_size(node.name, shape)
     return shape
+
+
+def _check_codes(node: IntNode, sources: list[tuple[float, int]]) -> None:
+    """Check that the node reads its inputs' codes as what they were written as."""
+    if isinstance(node.op, MaxPool2d | Flatten):
+        if (node.scale, node.zero_point) != sources[0]:
+            raise GraphError(
+                f"node {node.name!r} ({node.op.kind}) only moves codes, but its scale and zero "
+                f"point {(node.scale, node.zero_point)} are not its input's {sources[0]}"
+            )
+        return
+    names = ("a_zero_point", "b_zero_point") if node.op.arity == 2 else ("x_zero_point",)
+    for name, (_, zero_point), source in zip(names, sources, node.inputs, strict=True):
+        if getattr(node.op, name, zero_point) != zero_point:
+            raise GraphError(
+                f"node {node.name!r}: its {name} is {getattr(node.op, name)}, but {source!r} "
+                f"has zero point {zero_point}"
+            )
 
 
 def _check_size(name: str, shape: Shape) -> None:

@@ -26,7 +26,7 @@ FORMAT = 1
 _ARRAYS = {"weight": np.int8, "bias": np.int32, "table": np.int8}
 _PAIRS = {"kernel": 2, "stride": 2, "dilation": 2, "padding": 4}
 _NODE_KEYS = {"name", "kind", "inputs", "scale", "zero_point", "attributes"}
-_GRAPH_KEYS = {"format", "input", "nodes", "output", "rule", "source_digest", "metadata"}
+_GRAPH_KEYS = {"input", "nodes", "output", "rule", "source_digest", "metadata"}
 
 
 def save_model(path: str | os.PathLike[str], graph: IntGraph) -> None:
@@ -64,7 +64,6 @@ def save_model(path: str | os.PathLike[str], graph: IntGraph) -> None:
             }
         )
     manifest = {
-        "format": FORMAT,
         "input": {
             "shape": list(graph.input_shape),
             "scale": graph.input_scale,
@@ -76,7 +75,7 @@ def save_model(path: str | os.PathLike[str], graph: IntGraph) -> None:
         "source_digest": graph.source_digest,
         "metadata": graph.metadata,
     }
-    save_tensors(path, tensors, manifest, kind=KIND)
+    save_tensors(path, tensors, manifest, kind=KIND, format=FORMAT)
 
 
 def load_model(path: str | os.PathLike[str]) -> IntGraph:
@@ -96,7 +95,7 @@ def load_model(path: str | os.PathLike[str]) -> IntGraph:
         For any fault: damage, unknown or missing keys and tensors, wrong dtypes, shapes or ranges,
         an impossible graph, bounds that do not hold.
     """
-    tensors, manifest = load_tensors(path, kind=KIND, error=ModelFileError)
+    tensors, manifest = load_tensors(path, kind=KIND, error=ModelFileError, format=FORMAT)
     try:
         graph = _decode(manifest, tensors)
     except _Fault as fault:
@@ -111,8 +110,6 @@ class _Fault(ValueError):
 
 
 def _decode(manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntGraph:
-    if manifest.get("format") != FORMAT:
-        raise _Fault(f"has format {manifest.get('format')!r}; this version reads format {FORMAT}")
     _exact_keys("the manifest", manifest, _GRAPH_KEYS)
     entry = _typed("input", manifest["input"], dict)
     _exact_keys("input", entry, {"shape", "scale", "zero_point"})

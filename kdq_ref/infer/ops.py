@@ -18,12 +18,31 @@ from kdq_ref.operands import Shape
 from kdq_ref.rounding import Requant
 
 
+def make_plain(record: Any) -> None:
+    """Replace NumPy numbers in the fields of a frozen dataclass, and in its tuples, by Python's.
+
+    NumPy's wrap around where they are narrow, and JSON does not know them.
+    """
+    for field in fields(record):
+        if field.init:
+            object.__setattr__(record, field.name, _plain(getattr(record, field.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_plain(part) for part in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """Base of every operator."""
 
     kind: ClassVar[str]
     arity: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        make_plain(self)
 
     def keywords(self) -> dict[str, Any]:
         """The fields, as keywords of the function named ``kind``."""
@@ -51,6 +70,10 @@ class Op:
     def macs(self, *shapes: Shape) -> int:
         """Multiply-accumulates for one sample."""
         return 0
+
+    def weight_bytes(self) -> int:
+        """Bytes of weight, bias and table; requantization constants are not counted."""
+        return sum(v.nbytes for v in self.keywords().values() if isinstance(v, np.ndarray))
 
 
 @dataclass(frozen=True, eq=False)

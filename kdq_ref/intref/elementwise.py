@@ -37,8 +37,8 @@ def add(
     -------
     (B, ...) int8 ndarray
     """
-    a = operands.check_batch("a", a, np.ndim(a))
-    b = operands.check_batch("b", b, np.ndim(b))
+    a = operands.check_batch("a", a)
+    b = operands.check_batch("b", b)
     operands.add_shape(
         a.shape,
         b.shape,
@@ -65,13 +65,14 @@ def lookup(x: np.ndarray, table: np.ndarray) -> np.ndarray:
     -------
     int8 ndarray of ``x``'s shape
     """
-    x = operands.check_batch("x", x, np.ndim(x))
+    x = operands.check_batch("x", x)
     operands.lookup_shape(x.shape, table)
     return np.asarray(table)[x.astype(np.intp) + 128]
 
 
 def flatten(x: np.ndarray) -> np.ndarray:
     """(B, ...) -> (B, prod), row-major: an image's channels vary fastest."""
+    x = operands.check_batch("x", x)
     return np.ascontiguousarray(x).reshape(len(x), *operands.flatten_shape(x.shape[1:]))
 
 

@@ -30,7 +30,7 @@ def quantize(x: np.ndarray, *, scale: float, zero_point: int) -> np.ndarray:
     """
     x = check_finite("x", check_array("x", x, dtype=np.float32))
     operands.check_scale(scale)
-    operands.check_zero_point("zero_point", zero_point)
+    zero_point = operands.check_zero_point("zero_point", zero_point)
     with np.errstate(over="ignore"):  # an infinite quotient clamps like any large one
         q = np.rint(x / np.float32(scale))
     # Clamped before the zero point is added: float32 holds these small integers exactly.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kdq_ref.checks import check_int
-from kdq_ref.geometry import Pair
+from kdq_ref.geometry import Padding, Pair
 from kdq_ref.kernels.core import ffi
 from kdq_ref.rounding import Requant
 
@@ -69,7 +69,7 @@ def window_struct(
     out_shape: tuple[int, ...],
     kernel: Pair = (1, 1),
     stride: Pair = (1, 1),
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    padding: Padding = (0, 0, 0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Any:

@@ -16,14 +16,11 @@ def _load() -> tuple[Any, Any, str | None]:
     except ModuleNotFoundError as error:
         if error.name != MODULE:
             raise
-        return (
-            None,
-            None,
-            (
-                "the C core is not part of this installation, because no C compiler worked when "
-                "kdq_ref was installed"
-            ),
+        problem = (
+            "the C core is not part of this installation, because no C compiler worked when "
+            "kdq_ref was installed"
         )
+        return None, None, problem
     except ImportError as error:
         return None, None, f"the C core is installed but cannot be loaded: {error}"
     return module.ffi, module.lib, None

@@ -69,8 +69,8 @@ class KernelTable:
     """
 
     def __init__(self, handles: Sequence[Any], on_request: Sequence[Any] = ()) -> None:
-        self.names = tuple(_text(lib.kdq_kernel_name(handle)) for handle in handles)
-        requested = {_text(lib.kdq_kernel_name(handle)): handle for handle in on_request}
+        self.names = tuple(kernel_name(handle) for handle in handles)
+        requested = {kernel_name(handle): handle for handle in on_request}
         self._handles = {**dict(zip(self.names, handles, strict=True)), **requested}
         self._problems: dict[str, str | None] = {}
         self._lock = threading.Lock()
@@ -121,10 +121,10 @@ class KernelTable:
             return f"this CPU lacks {' and '.join(feature_names(missing))}"
         failed = lib.kdq_kernel_self_test(handle)
         if failed:
-            name = _text(lib.kdq_kernel_name(handle))
             problem = f"{_FAULT} (check {failed} of csrc/selftest.c)"
             warnings.warn(
-                f"kernel {name!r} {problem} and will not be used; please report this",
+                f"kernel {kernel_name(handle)!r} {problem} and will not be used; "
+                f"please report this",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -147,6 +147,11 @@ def _is_fault(problem: str) -> bool:
 
 def _text(name: Any) -> str:
     return str(ffi.string(name).decode("ascii"))
+
+
+def kernel_name(handle: Any) -> str:
+    """What ``isa=`` calls the kernel behind a ``const kdq_kernel *``."""
+    return _text(lib.kdq_kernel_name(handle))
 
 
 @cache
@@ -188,7 +193,7 @@ def isa_report() -> IsaReport:
     requested = os.environ.get(ENVIRONMENT_VARIABLE)
     chosen: str | None
     try:
-        chosen = _text(lib.kdq_kernel_name(kernel_for(None)))
+        chosen = kernel_name(kernel_for(None))
     except KernelUnavailableError as error:
         chosen, reason = None, str(error)
     else:

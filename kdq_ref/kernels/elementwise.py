@@ -26,8 +26,8 @@ def add(
 ) -> np.ndarray:
     """:func:`kdq_ref.intref.add`: two int8 arrays of one shape to a third."""
     kernel_for(isa)
-    a = operands.check_batch("a", a, np.ndim(a))
-    b = operands.check_batch("b", b, np.ndim(b))
+    a = operands.check_batch("a", a)
+    b = operands.check_batch("b", b)
     operands.add_shape(
         a.shape,
         b.shape,
@@ -54,7 +54,7 @@ def add(
 def lookup(x: np.ndarray, table: np.ndarray, *, isa: str | None = None) -> np.ndarray:
     """:func:`kdq_ref.intref.lookup`: ``table[x + 128]``, an int8 array of ``x``'s shape."""
     kernel_for(isa)
-    x = operands.check_batch("x", x, np.ndim(x))
+    x = operands.check_batch("x", x)
     operands.lookup_shape(x.shape, table)
     y = np.empty(x.shape, np.int8)
     lib.kdq_lookup(
@@ -66,6 +66,7 @@ def lookup(x: np.ndarray, table: np.ndarray, *, isa: str | None = None) -> np.nd
 def flatten(x: np.ndarray, *, isa: str | None = None) -> np.ndarray:
     """:func:`kdq_ref.intref.flatten`: (B, ...) to (B, prod); a matter of shape only."""
     kernel_for(isa)
+    x = operands.check_batch("x", x)
     return np.ascontiguousarray(x).reshape(len(x), *operands.flatten_shape(x.shape[1:]))
 
 

@@ -13,6 +13,7 @@ from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.kernels.affine import as_matrix
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
+from kdq_ref.kernels.dispatch import kernel_name
 from kdq_ref.kernels.layout import first_fit, lifetimes
 from kdq_ref.kernels.packing import PackedWeights, fold_bias, pack_weights
 from kdq_ref.operands import Shape
@@ -109,7 +110,7 @@ class Plan:
         )
         if max_tile is None:
             max_tile = min(_MAX_TILE, max(1, _TILE_BYTES // max(1, image_bytes)))
-        self.isa = ffi.string(lib.kdq_kernel_name(kernel)).decode("ascii")
+        self.isa = kernel_name(kernel)
         self.input_shape, self.output_shape, self.max_tile = shapes[0], output_shape, max_tile
         self._keep: list[Any] = []
         held = [_hold(kernel, step) for step in steps]

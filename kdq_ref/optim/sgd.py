@@ -30,6 +30,8 @@ class SGD(Optimizer):
     velocity.
     """
 
+    slots = ("velocity",)
+
     def __init__(
         self, momentum: float = 0.0, *, nesterov: bool = False, weight_decay: float = 0.0
     ) -> None:
@@ -39,8 +41,6 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         if nesterov and not momentum:
             raise InvalidArgumentError("nesterov looks ahead along the momentum: give momentum > 0")
-
-    slots = ("velocity",)
 
     def _apply(self, param: np.ndarray, grad: np.ndarray, *state: np.ndarray, lr: float) -> None:
         (velocity,) = state

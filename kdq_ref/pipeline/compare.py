@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kdq_ref.errors import InvalidArgumentError
-from kdq_ref.pipeline.job import Job, plan
+from kdq_ref.pipeline.job import Job, prepare
 from kdq_ref.pipeline.stages import TITLES, ReporterFactory, train_all
 
 
@@ -46,7 +46,7 @@ def compare(
         raise InvalidArgumentError(f"seeds must be different and at least one, got {list(seeds)}")
     rows: list[dict[str, Any]] = []
     for seed in seeds:
-        prepared = plan(replace(job, seed=seed))
+        prepared = prepare(replace(job, seed=seed))
         place = Path(directory) / f"seed-{seed}"
         place.mkdir(parents=True, exist_ok=True)
         networks = train_all(prepared, place, resume=resume, reporter=reporter)

@@ -73,7 +73,7 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Prepared:
     """A job with its data: everything decided, nothing trained yet.
 
     Attributes
@@ -109,13 +109,8 @@ class Plan:
         """Build a student; both students start from the same weights."""
         return zoo.build(self.recipe.student, np.random.default_rng([self.job.seed, _STUDENT]))
 
-    def calibration_images(self) -> np.ndarray:
-        """Return real training images, as networks see them : (n, H, W, C) float32."""
-        train = self.splits.train
-        return train.to_input(train.images[: self.recipe.calibration])
 
-
-def plan(job: Job) -> Plan:
+def prepare(job: Job) -> Prepared:
     """Load the data and fill the job's choices into its recipe.
 
     Raises
@@ -126,12 +121,12 @@ def plan(job: Job) -> Plan:
     recipe = _with_choices(recipe_for(splits), job)
     train = splits.train
     if job.labels is None:
-        return Plan(job, splits, recipe, train, None)
+        return Prepared(job, splits, recipe, train, None)
     chosen, unlabelled = data.few_labels(train, job.labels, job.seed)
     known = train.labels.copy()
     known[unlabelled] = -1
     repeated = np.resize(chosen, len(train))
-    return Plan(job, splits, recipe, train.subset(repeated), known)
+    return Prepared(job, splits, recipe, train.subset(repeated), known)
 
 
 def _with_choices(recipe: Recipe, job: Job) -> Recipe:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +14,9 @@ from kdq_ref import infer, kernels
 from kdq_ref.nn import Graph
 from kdq_ref.quant import FakeQuantGraph
 
-_BATCH = 256
+BATCH = 256
+"""Images per call when a network is timed."""
+
 _ROUNDS = 5
 _SECONDS = 0.2
 
@@ -43,8 +44,12 @@ def us_per_image(function: Callable[[np.ndarray], Any], images: np.ndarray) -> f
     return best / len(images) * 1e6
 
 
-def peak_memory_bytes() -> int:
-    """Largest resident size of this process so far."""
+def peak_memory_bytes() -> int | None:
+    """Largest resident size of this process so far; None where the system does not say."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts KiB, macOS bytes.
     return peak if sys.platform == "darwin" else peak * 1024
@@ -92,14 +97,9 @@ def integer_report(
     single = infer.Engine(graph, isa=isa)
     spec = infer.run(graph, images)
     codes = engine.run(images)
-    batch = images[:_BATCH]
+    fake_codes = fake.codes(images)
+    batch = images[:BATCH]
     in_c = engine.backend == "c"
-    parameters = [
-        array
-        for node in graph.nodes
-        for key, array in node.op.keywords().items()
-        if key in ("weight", "bias", "table")
-    ]
 
     def accuracy(q: np.ndarray) -> float:
         return float((q.argmax(axis=1) == labels).mean())
@@ -110,11 +110,11 @@ def integer_report(
         "isa": engine.isa,
         "accuracy": accuracy(codes),
         "accuracy_spec": accuracy(spec),
-        "accuracy_fakequant": accuracy(fake_codes := fake.codes(images)),
+        "accuracy_fakequant": accuracy(fake_codes),
         "bit_exact_spec_vs_c": bool(np.array_equal(codes, spec)) if in_c else None,
         "bit_exact_fakequant": bool(np.array_equal(fake_codes, spec)),
         "params": graph.count_parameters(),
-        "bytes": sum(array.nbytes for array in parameters),
+        "bytes": graph.weight_bytes(),
         "macs": graph.macs(),
         "us_per_image": us_per_image(single.run, batch),
         "us_per_image_batch1": us_per_image(single.run, images[:1]),
@@ -124,8 +124,8 @@ def integer_report(
 
 
 def float_report(graph: Graph, images: np.ndarray) -> dict[str, Any]:
-    """Time the float network in NumPy on one batch."""
-    return {"us_per_image": us_per_image(graph, images[:_BATCH])}
+    """Time a float network in NumPy, as it stands, on one batch in one thread."""
+    return {"us_per_image": us_per_image(graph, images[:BATCH])}
 
 
 def machine_report() -> dict[str, Any]:

@@ -8,19 +8,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kdq_ref import infer, quant
-from kdq_ref.distill import digest_of
 from kdq_ref.files import write_atomically
-from kdq_ref.pipeline.job import Job, Plan, plan
+from kdq_ref.pipeline.job import Job, prepare
 from kdq_ref.pipeline.measure import (
     float_report,
     integer_report,
     machine_report,
     peak_memory_bytes,
 )
-from kdq_ref.pipeline.stages import ReporterFactory, Trained, train_all
+from kdq_ref.pipeline.network import Trained, quantize_network
+from kdq_ref.pipeline.stages import ReporterFactory, train_all
 
 INT8_FILE = "student_int8.safetensors"
+SPEC_FILE = "quant_spec.json"
 REPORT_FILE = "report.json"
 
 
@@ -37,8 +40,8 @@ def run(
     ----------
     job : Job
     directory : path-like
-        Gets every artefact: float models, checkpoints, histories, the integer model and
-        ``report.json``. Created if missing.
+        Gets every artefact: float models, checkpoints, histories, the quantization
+        spec, the integer model and ``report.json``. Created if missing.
     resume : bool
         Go on where an interrupted run of the same job stopped.
     reporter : callable, optional
@@ -56,11 +59,20 @@ def run(
     KdqError
     """
     start = time.perf_counter()
-    prepared = plan(job)
+    prepared = prepare(job)
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
     teacher, scratch, distilled = train_all(prepared, place, resume=resume, reporter=reporter)
-    folded, spec, graph = _quantize(prepared, distilled)
+    folded, spec, graph = quantize_network(
+        distilled.graph,
+        prepared.splits.train,
+        {"zoo": distilled.name, "seed": job.seed},
+        samples=prepared.recipe.calibration,
+        observer=job.observer,
+        weights=job.weights,
+        rule=job.rule,
+    )
+    _write_json(place / SPEC_FILE, spec.to_dict())
     infer.save_model(place / INT8_FILE, graph)
     test = prepared.splits.test
     images = test.to_input(test.images)
@@ -69,9 +81,9 @@ def run(
         "seed": job.seed,
         "labels": job.labels,
         "test_images": len(test),
-        "teacher": teacher.report(),
-        "student_scratch": scratch.report(),
-        "student_distilled": distilled.report(),
+        "teacher": _measured(teacher, images),
+        "student_scratch": _measured(scratch, images),
+        "student_distilled": _measured(distilled, images),
         "int8": integer_report(
             graph,
             quant.fake_quantize(folded, spec, graph.rule),
@@ -90,34 +102,18 @@ def run(
             "teacher": teacher.file.name,
             "student_scratch": scratch.file.name,
             "student_distilled": distilled.file.name,
+            "quant_spec": SPEC_FILE,
             "int8": INT8_FILE,
             "report": REPORT_FILE,
         },
     }
-    write_atomically(place / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
+    _write_json(place / REPORT_FILE, report)
     return report
 
 
-def _quantize(prepared: Plan, student: Trained) -> tuple[Any, quant.QuantSpec, infer.IntGraph]:
-    """Fold, calibrate on training images, lower: the float network that remains, spec, integers."""
-    job, dataset = prepared.job, prepared.splits.train
-    folded = quant.fold_batch_norm(student.graph)
-    spec = quant.calibrate(
-        folded, prepared.calibration_images(), observer=job.observer, weights=job.weights
-    )
-    graph = quant.lower(
-        folded,
-        spec,
-        job.rule,
-        source_digest=digest_of(student.graph),
-        metadata={
-            "dataset": dataset.name,
-            "classes": list(dataset.classes),
-            "pixel_scale": dataset.pixel_scale,
-            "zoo": student.name,
-            "seed": job.seed,
-            "observer": spec.observer,
-            "weights": spec.granularity,
-        },
-    )
-    return folded, spec, graph
+def _measured(network: Trained, images: np.ndarray) -> dict[str, Any]:
+    return network.report() | float_report(network.graph, images)
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())

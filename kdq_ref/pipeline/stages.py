@@ -4,62 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kdq_ref.data import Dataset
 from kdq_ref.nn import Graph
-from kdq_ref.pipeline.job import Plan
-from kdq_ref.train import (
-    LAST,
-    Evaluation,
-    HardLabels,
-    Objective,
-    Reporter,
-    TrainConfig,
-    evaluate,
-    fit,
-    save_float_model,
-)
+from kdq_ref.pipeline.job import Prepared
+from kdq_ref.pipeline.network import Trained, train_network
+from kdq_ref.train import LAST, HardLabels, Objective, Reporter, TrainConfig
 
 TITLES = ("teacher", "student_scratch", "student_distilled")
 ReporterFactory = Callable[[str], Reporter]
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A float network after its training.
-
-    Attributes
-    ----------
-    name : str
-        In the zoo.
-    graph : Graph
-    test : Evaluation
-    file : Path
-    """
-
-    name: str
-    graph: Graph
-    test: Evaluation
-    file: Path
-
-    def report(self) -> dict[str, Any]:
-        """JSON-able facts: accuracy, parameters, bytes of the float32 weights, MACs."""
-        parameters = self.graph.count_parameters()
-        return {
-            "name": self.name,
-            "accuracy": self.test.accuracy,
-            "loss": self.test.loss,
-            "params": parameters,
-            "bytes": 4 * parameters,
-            "macs": self.graph.macs(),
-        }
-
-
 def train_all(
-    plan: Plan,
+    prepared: Prepared,
     directory: str | os.PathLike[str],
     *,
     resume: bool = False,
@@ -75,8 +34,7 @@ def train_all(
     -------
     teacher, student_scratch, student_distilled : Trained
     """
-    recipe, splits = plan.recipe, plan.splits
-    validation = splits.validation
+    recipe = prepared.recipe
     place = Path(directory)
     if not resume:
         for title in TITLES:
@@ -91,51 +49,45 @@ def train_all(
         objective: Objective,
         **distillation: Any,
     ) -> Trained:
-        fit(
+        return train_network(
+            prepared,
+            name,
             graph,
             dataset,
-            validation,
             config,
-            objective=objective,
+            objective,
             directory=place / title,
+            file=place / f"{title}.safetensors",
             resume=resume,
             reporter=reporter(title) if reporter else None,
             **distillation,
         )
-        test = evaluate(graph, splits.test, threads=plan.job.threads)
-        file = place / f"{title}.safetensors"
-        facts = {
-            "dataset": dataset.name,
-            "classes": list(dataset.classes),
-            "pixel_scale": dataset.pixel_scale,
-            "zoo": name,
-            "seed": plan.job.seed,
-            "labels": plan.job.labels,
-            "test_accuracy": test.accuracy,
-        }
-        save_float_model(file, graph, facts)
-        return Trained(name, graph, test, file)
 
     teacher = stage(
         "teacher",
         recipe.teacher,
-        plan.teacher(),
-        plan.labelled,
+        prepared.teacher(),
+        prepared.labelled,
         recipe.teacher_config,
         HardLabels(),
     )
     student = recipe.student_config
     scratch = stage(
-        "student_scratch", recipe.student, plan.student(), plan.labelled, student, HardLabels()
+        "student_scratch",
+        recipe.student,
+        prepared.student(),
+        prepared.labelled,
+        student,
+        HardLabels(),
     )
     distilled = stage(
         "student_distilled",
         recipe.student,
-        plan.student(),
-        splits.train,
+        prepared.student(),
+        prepared.splits.train,
         student,
-        plan.distillation,
+        prepared.distillation,
         teacher=teacher.graph,
-        labels=plan.known,
+        labels=prepared.known,
     )
     return teacher, scratch, distilled

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kdq_ref.distill import digest_of
 from kdq_ref.infer import IntGraph
 from kdq_ref.nn import Graph
 from kdq_ref.quant.calibration import calibrate
@@ -20,6 +21,7 @@ def quantize(
     batches: np.ndarray | Iterable[np.ndarray],
     *,
     rule: str | Rule = "single_rounding",
+    metadata: dict[str, Any] | None = None,
     **settings: Any,
 ) -> IntGraph:
     """Fold batch norm, calibrate, and lower.
@@ -30,12 +32,16 @@ def quantize(
     batches : iterable of (B, *input_shape) ndarray, or one such array
         Typical inputs.
     rule : str or Rule
+    metadata : dict, optional
+        Travels with the model; ``kdq predict`` wants ``classes`` and ``pixel_scale``.
     **settings
         Of :func:`kdq_ref.quant.calibrate`: ``observer``, ``weights``, ...
 
     Returns
     -------
     IntGraph
+        With the digest of `graph` as its ``source_digest``.
     """
     folded = fold_batch_norm(graph)
-    return lower(folded, calibrate(folded, batches, **settings), rule)
+    spec = calibrate(folded, batches, **settings)
+    return lower(folded, spec, rule, source_digest=digest_of(graph), metadata=metadata)

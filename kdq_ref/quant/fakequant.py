@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from kdq_ref import functional, intref, nn
-from kdq_ref.infer import IntGraph, Op, accumulator_bounds
-from kdq_ref.nn.topology import INPUT
+from kdq_ref.infer import IntGraph, IntNode, Op, accumulator_bounds
+from kdq_ref.infer.execution import run_in_parts, trace
 from kdq_ref.operands import Shape
 from kdq_ref.quant.lowering import lower
 from kdq_ref.quant.spec import QuantSpec
@@ -47,7 +47,6 @@ class FakeQuantGraph:
             node.name: _EXECUTORS[node.op.kind](node.op, shapes[node.inputs[0]], shapes[node.name])
             for node in graph.nodes
         }
-        self._last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
         self._images = max(1, _WORKING_SET // max(int(np.prod(s)) for s in shapes.values()))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -66,14 +65,7 @@ class FakeQuantGraph:
 
     def codes(self, x: np.ndarray) -> np.ndarray:
         """Return the output's codes : (B, *output_shape) int8 (``x`` as for calling)."""
-        x = self.graph.check_input(x)
-        out = np.empty((len(x), *self.graph.output_shape), np.int8)
-        for start in range(0, len(x), self._images):
-            part = slice(start, start + self._images)
-            for name, value in self.trace(x[part]):
-                if name == self.graph.output:
-                    out[part] = value
-        return out
+        return run_in_parts(self.graph, x, self._images, self._apply)
 
     def values(self, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Yield every value as ``(name, float32 array)``, comparable with ``Graph.values``."""
@@ -82,19 +74,10 @@ class FakeQuantGraph:
 
     def trace(self, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Yield every value as ``(name, int8 codes)``, the quantized input first."""
-        x = self.graph.check_input(x)
-        if x.dtype != np.int8:
-            scale, zero_point = self.graph.quantization(INPUT)
-            x = intref.quantize(x, scale=scale, zero_point=zero_point)
-        values = {INPUT: x}
-        yield INPUT, x
-        for node in self.graph.nodes:
-            result = self._execute[node.name](*(values[name] for name in node.inputs))
-            for name in set(node.inputs):
-                if self._last_reader[name] == node.name:
-                    del values[name]
-            values[node.name] = result
-            yield node.name, result
+        return trace(self.graph, x, self._apply)
+
+    def _apply(self, node: IntNode, *codes: np.ndarray) -> np.ndarray:
+        return self._execute[node.name](*codes)
 
     def _real(self, name: str, codes: np.ndarray) -> np.ndarray:
         scale, zero_point = self.graph.quantization(name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdq_ref.errors import RangeError
+from kdq_ref.errors import NotFiniteError, RangeError
 from kdq_ref.rounding.rule import Constants, Rule
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
@@ -37,7 +37,11 @@ def _mantissa_and_exponent(real: np.ndarray) -> Constants:
 def _constants(
     input_scale: np.ndarray, weight_scale: np.ndarray, output_scale: np.ndarray
 ) -> Constants:
-    return _mantissa_and_exponent(input_scale * weight_scale / output_scale)
+    with np.errstate(over="ignore"):  # reported here
+        real = input_scale * weight_scale / output_scale
+    if not np.isfinite(real).all():
+        raise NotFiniteError("a real multiplier is beyond float64; is the output scale right?")
+    return _mantissa_and_exponent(real)
 
 
 def _check(constants: Constants) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,10 @@ def get_rule(rule: str | Rule) -> Rule:
         ) from None
 
 
+# A rule is one object wherever it travels: copies and pickles hold its name.
+copyreg.pickle(Rule, lambda rule: (get_rule, (rule.name,)))
+
+
 @dataclass(frozen=True, eq=False)
 class Requant:
     r"""Turns accumulators into int8: ``clamp(rule(acc) + zero_point, qmin, qmax)``.
@@ -59,9 +64,9 @@ class Requant:
     qmax: int = 127
 
     def __post_init__(self) -> None:
-        check_int("zero_point", self.zero_point, -128, 127)
-        check_int("qmin", self.qmin, -128, 127)
-        check_int("qmax", self.qmax, -128, 127)
+        for name in ("zero_point", "qmin", "qmax"):
+            # Kept as Python's int: NumPy's would wrap around.
+            object.__setattr__(self, name, check_int(name, getattr(self, name), -128, 127))
         if self.qmin > self.qmax:
             raise RangeError(f"qmin {self.qmin} must not exceed qmax {self.qmax}")
         if self.channels < 1:

@@ -92,7 +92,7 @@ class Rule:
         return constants
 
     def check(self, constants: Constants) -> None:
-        """Raise RangeError unless :meth:`apply` is defined for these constants."""
+        """Raise RangeError or NotFiniteError unless :meth:`apply` is defined for them."""
         self._check(constants)
 
     def apply(self, acc: np.ndarray, constants: Constants) -> np.ndarray:
@@ -113,6 +113,3 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<rounding rule {self.name}>"
-
-    def __reduce__(self) -> str:
-        return self.name

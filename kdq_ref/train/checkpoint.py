@@ -103,12 +103,11 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
         for name, array in getattr(checkpoint, part).items()
     }
     manifest = {
-        "format": FORMAT,
         "identity": checkpoint.identity,
         "progress": asdict(checkpoint.progress),
         "history": [asdict(record) for record in checkpoint.history],
     }
-    save_tensors(path, tensors, manifest, kind=KIND)
+    save_tensors(path, tensors, manifest, kind=KIND, format=FORMAT)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -119,11 +118,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     CheckpointError
         For any fault.
     """
-    tensors, manifest = load_tensors(path, kind=KIND, error=CheckpointError)
-    if manifest.get("format") != FORMAT:
-        raise CheckpointError(
-            path, f"has format {manifest.get('format')!r}; this version reads format {FORMAT}"
-        )
+    tensors, manifest = load_tensors(path, kind=KIND, error=CheckpointError, format=FORMAT)
     try:
         checkpoint = _decode(manifest, tensors)
         _check(checkpoint)
@@ -133,7 +128,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _decode(manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> Checkpoint:
-    if manifest.keys() != {"format", "identity", "progress", "history"}:
+    if manifest.keys() != {"identity", "progress", "history"}:
         raise ValueError(f"its manifest has the keys {sorted(manifest)}")
     if manifest["identity"].keys() != _IDENTITY:
         raise ValueError(f"its identity has the keys {sorted(manifest['identity'])}")

@@ -29,6 +29,7 @@ MALFORMED = (
 """What building something from untrusted values may raise (our own errors are among them)."""
 
 _ANY_FILE_MAY_SAY = 1024
+_ALLOCATE_NOTHING = frozenset({"input_shape", "kernel", "stride", "padding", "dilation"})
 
 
 def save_float_model(
@@ -51,8 +52,8 @@ def save_float_model(
     state = graph.state_dict()
     for name, array in state.items():
         check_finite(name, check_array(name, array, dtype=np.float32))
-    manifest = {"format": FORMAT, "graph": graph.config(), "metadata": dict(metadata or {})}
-    save_tensors(path, state, manifest, kind=KIND)
+    manifest = {"graph": graph.config(), "metadata": dict(metadata or {})}
+    save_tensors(path, state, manifest, kind=KIND, format=FORMAT)
 
 
 def load_float_model(path: str | os.PathLike[str]) -> tuple[Graph, dict[str, Any]]:
@@ -68,14 +69,8 @@ def load_float_model(path: str | os.PathLike[str]) -> tuple[Graph, dict[str, Any
     CheckpointError
         For any fault: damage, an impossible network, tensors that are not exactly its own.
     """
-    tensors, manifest = load_tensors(path, kind=KIND, error=CheckpointError)
-    if manifest.get("format") != FORMAT:
-        raise CheckpointError(
-            path, f"has format {manifest.get('format')!r}; this version reads format {FORMAT}"
-        )
-    if manifest.keys() != {"format", "graph", "metadata"} or not isinstance(
-        manifest["metadata"], dict
-    ):
+    tensors, manifest = load_tensors(path, kind=KIND, error=CheckpointError, format=FORMAT)
+    if manifest.keys() != {"graph", "metadata"} or not isinstance(manifest["metadata"], dict):
         raise CheckpointError(path, "does not hold what a float model holds")
     try:
         graph = build_graph(manifest["graph"], tensors)
@@ -129,6 +124,8 @@ def _check_sizes(value: Any, most: int) -> None:
     """Refuse sizes that the file's own content contradicts, before anything is allocated."""
     if isinstance(value, int) and value > most:
         raise ValueError(f"size {value} is more than the numbers in the file")
-    if isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
+    if isinstance(value, dict):
+        value = [part for key, part in value.items() if key not in _ALLOCATE_NOTHING]
+    if isinstance(value, list):
+        for part in value:
             _check_sizes(part, most)

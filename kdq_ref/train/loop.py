@@ -293,11 +293,8 @@ class _Run:
         return progress.correct / progress.labelled if progress.labelled else None
 
     def _metadata(self, record: EpochRecord) -> dict[str, object]:
-        dataset = self.task.dataset
         return {
-            "dataset": dataset.name,
-            "classes": list(dataset.classes),
-            "pixel_scale": dataset.pixel_scale,
+            **self.task.dataset.facts(),
             "epoch": record.epoch,
             "validation_accuracy": record.validation_accuracy,
             "validation_loss": record.validation_loss,

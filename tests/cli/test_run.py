@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from kdq_ref import kernels
+from kdq_ref.cli import output
 from kdq_ref.cli.run import require_agreement, show
 from kdq_ref.errors import KdqError
 
@@ -47,6 +49,22 @@ def test_the_table(report: dict[str, Any], capsys) -> None:
         rows.append(f"int8 by C ({report['int8']['isa']})")
     for words in (*rows, "µs per image", "fake-quantized = NumPy spec:  yes", report["directory"]):
         assert words in printed
+    table = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
+    cells = {row[0]: row[1:] for row in table if len(row) == 6}
+    for name, key in (
+        ("teacher", "teacher"),
+        ("student from scratch, same budget", "student_scratch"),
+        ("distilled student", "student_distilled"),
+    ):
+        assert cells[name][-1] == output.micros(report[key]["us_per_image"])
+
+
+def test_unknown_memory(report: dict[str, Any], capsys) -> None:
+    """Where the system does not tell the peak, the table does not either."""
+    show(report | {"peak_memory_bytes": None})
+    printed = capsys.readouterr().out
+    assert "MiB" not in printed
+    assert "engine: " in printed
 
 
 def test_the_table_without_the_core(report: dict[str, Any], capsys) -> None:

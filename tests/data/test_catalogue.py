@@ -52,3 +52,10 @@ def test_missing_fashion_mnist_says_how_to_get_it(tmp_path: Path) -> None:
     """The error names the package to install."""
     with pytest.raises(DatasetError, match="apt-get install dataset-fashion-mnist"):
         data.load_fashion_mnist(tmp_path / "nothing")
+
+
+def test_a_name_that_no_file_system_holds() -> None:
+    """Too long, or with a null byte: a typed error like any other wrong name."""
+    for name in ("a" * 5000, "a\0b"):
+        with pytest.raises(DatasetError, match="neither a directory nor"):
+            data.load(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,13 @@ def test_subset_keeps_images_with_their_labels() -> None:
     np.testing.assert_array_equal(subset.labels, [2, 0, 2])
     assert (subset.name, subset.classes, subset.pixel_scale) == ("toy", ("a", "b", "c"), 255)
     assert subset.input_shape == (3, 4, 1)
+
+
+def test_facts_are_what_a_file_can_hold() -> None:
+    """Name, classes and pixel scale, unchanged by JSON."""
+    facts = _dataset(scale=99).facts()
+    assert facts == {"dataset": "toy", "classes": ["a", "b", "c"], "pixel_scale": 99}
+    assert json.loads(json.dumps(facts)) == facts
 
 
 def test_an_empty_part_is_a_dataset() -> None:

@@ -172,3 +172,9 @@ def test_plain_wins_over_gzip(tmp_path: Path) -> None:
         shutil.copy(path, f"{path}.gz")
         Path(f"{path}.gz").write_bytes(b"never looked at")
     assert len(load_idx_directory(directory).test) == TEST
+
+
+def test_a_name_that_no_file_system_holds() -> None:
+    """Too long: nothing is there, and that is what the error says."""
+    with pytest.raises(DatasetError, match="holds none of"):
+        load_idx_directory("a" * 5000)

@@ -63,3 +63,15 @@ def test_the_first_bias_that_does_not_fit_is_refused() -> None:
 def test_operators_without_weights_need_no_proof() -> None:
     """Pools and additions are bounded by construction."""
     assert prove("pool", infer.MaxPool2d((2, 2), (2, 2))) is None
+
+
+@given(st.integers(-128, 127))
+def test_zero_points_may_be_numpy_integers(zero_point: int) -> None:
+    """np.int8 must not wrap around and prove too small a bound."""
+    weight, bias = np.full((3, 2), 100, np.int8), np.array([-7, 7], np.int32)
+    for plain, narrow in zip(
+        infer.accumulator_bounds(weight, bias, zero_point),
+        infer.accumulator_bounds(weight, bias, np.int8(zero_point)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(plain, narrow)

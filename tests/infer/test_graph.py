@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -123,3 +124,39 @@ def test_bad_inputs_are_typed_errors(x: np.ndarray, error: type) -> None:
         infer.run(GRAPH, x)
     with pytest.raises(error):
         infer.Engine(GRAPH).run(x)
+
+
+@pytest.mark.parametrize("name", ["\ud800", b"conv", 5, None])
+def test_names_are_utf8_text(name: object) -> None:
+    """A file could not hold anything else."""
+    with pytest.raises(GraphError, match="UTF-8"):
+        dataclasses.replace(GRAPH, nodes=_replaced("conv", name=name))
+
+
+def test_a_network_can_be_pickled() -> None:
+    """To run it in a worker process."""
+    x = np.random.default_rng(0).standard_normal((3, 6, 5, 3), dtype=np.float32)
+    twin = pickle.loads(pickle.dumps(GRAPH))
+    np.testing.assert_array_equal(infer.run(twin, x), infer.run(GRAPH, x))
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("conv", "x_zero_point"), ("average", "x_zero_point"), ("sum", "b_zero_point")],
+)
+def test_codes_are_read_as_they_were_written(name: str, field: str) -> None:
+    """A zero point that is not the input's would shift every value, silently."""
+    op = _node(name).op
+    wrong = dataclasses.replace(op, **{field: 1 if getattr(op, field) != 1 else 2})
+    with pytest.raises(GraphError, match=f"{name}.*{field}"):
+        dataclasses.replace(GRAPH, nodes=_replaced(name, op=wrong))
+
+
+@pytest.mark.parametrize("name", ["max", "flat"])
+@pytest.mark.parametrize("changes", [{"scale": 0.25}, {"zero_point": None}])
+def test_moved_codes_keep_their_meaning(name: str, changes: dict) -> None:
+    """Max pooling and flatten cannot change scale or zero point."""
+    other = 1 if _node(name).zero_point != 1 else 2
+    changes = {key: other if value is None else value for key, value in changes.items()}
+    with pytest.raises(GraphError, match="only moves codes"):
+        dataclasses.replace(GRAPH, nodes=_replaced(name, **changes))

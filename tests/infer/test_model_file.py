@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from strategies.int_networks import residual_network
 
 from kdq_ref import infer
-from kdq_ref.errors import ModelFileError
+from kdq_ref.errors import InvalidArgumentError, ModelFileError
 from kdq_ref.files import load_tensors, save_tensors
 from kdq_ref.infer.model_file import KIND
 from kdq_ref.rounding import RULES
@@ -204,3 +205,31 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     save_tensors(tmp_path / "f", {}, {}, kind="checkpoint")
     with pytest.raises(ModelFileError, match="holds 'checkpoint', not 'integer-model'"):
         infer.load_model(tmp_path / "f")
+
+
+def test_numpy_numbers_can_be_saved(tmp_path: Path) -> None:
+    """A network whose scales and zero points came out of arrays is written like any other."""
+    graph = residual_network(0)
+    nodes = tuple(
+        dataclasses.replace(n, scale=np.float32(n.scale), zero_point=np.int8(n.zero_point))
+        for n in graph.nodes
+    )
+    narrow = dataclasses.replace(
+        graph,
+        nodes=nodes,
+        input_shape=tuple(np.array(graph.input_shape)),
+        input_scale=np.float32(graph.input_scale),
+        input_zero_point=np.int8(graph.input_zero_point),
+    )
+    infer.save_model(tmp_path / "plain", graph)
+    infer.save_model(tmp_path / "narrow", narrow)
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "narrow").read_bytes()
+
+
+def test_metadata_that_json_cannot_hold(tmp_path: Path) -> None:
+    """A typed error, and no file."""
+    for bad in ({"a": float("nan")}, {"a": {1}}, {1: 1, "a": 2}):
+        graph = dataclasses.replace(residual_network(0), metadata=bad)
+        with pytest.raises(InvalidArgumentError, match="does not survive JSON"):
+            infer.save_model(tmp_path / "model", graph)
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import fields
 
+import numpy as np
 import pytest
 from strategies.int_networks import residual_network
 
@@ -31,3 +32,20 @@ def test_macs_count_every_weight_once_per_position() -> None:
     assert ops["conv"].macs((6, 5, 3)) == 30 * 27 * 4
     assert ops["depthwise"].macs((6, 5, 4)) == 15 * 6 * 8
     assert ops["max"].macs((3, 5, 8)) == 0
+
+
+def test_weight_bytes_count_arrays_alone() -> None:
+    """int8 weights and tables, int32 biases; constants of rounding are no weights."""
+    graph = residual_network(0)
+    ops = {node.name: node.op for node in graph.nodes}
+    assert ops["conv"].weight_bytes() == 3 * 3 * 3 * 4 + 4 * 4
+    assert ops["table"].weight_bytes() == 256
+    assert ops["average"].weight_bytes() == ops["flat"].weight_bytes() == 0
+    assert graph.weight_bytes() == sum(op.weight_bytes() for op in ops.values())
+
+
+def test_numpy_numbers_become_pythons() -> None:
+    """Narrow ones wrap around in sums of sizes, and JSON knows none."""
+    op = OPS["max_pool2d"](kernel=(np.int8(100), 2), stride=(np.int64(1), 1))
+    assert [type(v) for v in (*op.kernel, *op.stride)] == [int] * 4
+    assert op.output_shape((120, 2, 1)) == (21, 1, 1)

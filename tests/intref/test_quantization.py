@@ -78,3 +78,13 @@ def test_requantize_takes_int32_only() -> None:
     np.testing.assert_array_equal(intref.requantize(acc, requant), [[2, -1, 127]])
     with pytest.raises(DTypeError):
         intref.requantize(acc.astype(np.int64), requant)
+
+
+@given(st.integers(-128, 127), st.lists(st.floats(-500, 500, width=32), min_size=1))
+def test_zero_points_may_be_numpy_integers(zero_point: int, values: list[float]) -> None:
+    """np.int8 must not wrap around where the clamp is computed."""
+    x = np.array(values, np.float32)
+    np.testing.assert_array_equal(
+        intref.quantize(x, scale=1.0, zero_point=np.int8(zero_point)),
+        intref.quantize(x, scale=1.0, zero_point=zero_point),
+    )

@@ -10,9 +10,10 @@ import textwrap
 
 import pytest
 
-from kdq_ref import kernels
+from kdq_ref import kernels, operands
 from kdq_ref.errors import KernelUnavailableError
 from kdq_ref.kernels import core
+from kdq_ref.rounding import RULES
 
 needs_core = pytest.mark.skipif(
     not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
@@ -112,6 +113,14 @@ def test_a_core_that_does_not_load_is_reported_with_the_loader_s_words() -> None
         """,
     )
     assert printed == "the C core is installed but cannot be loaded: wrong ELF class\n"
+
+
+@needs_core
+def test_the_header_and_python_agree_on_their_constants() -> None:
+    """Numbers that kdq.h and Python both write down are the same."""
+    assert core.lib.KDQ_MAX_K == operands.MAX_K
+    for name, rule in RULES.items():
+        assert getattr(core.lib, f"KDQ_{name.upper()}") == rule.c_id
 
 
 @needs_core

@@ -1,4 +1,4 @@
-"""Jobs become plans: choices filled in, labels hidden, budgets equal."""
+"""Jobs are prepared: choices filled in, labels hidden, budgets equal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 
 from kdq_ref.errors import DatasetError, DTypeError, InvalidArgumentError, RangeError
 from kdq_ref.pipeline import RECIPES, Job
-from kdq_ref.pipeline.job import plan
+from kdq_ref.pipeline.job import prepare
 
 
 def test_none_means_the_recipe() -> None:
     """A job that chooses nothing gets its dataset's recipe, with its seed and threads."""
-    made = plan(Job(seed=7, threads=3))
+    made = prepare(Job(seed=7, threads=3))
     recipe = RECIPES["digits"]
     assert made.recipe.distillation == recipe.distillation
     assert made.recipe.student == recipe.student
@@ -26,17 +26,17 @@ def test_none_means_the_recipe() -> None:
 def test_choices_override_the_recipe() -> None:
     """Epochs, networks and every part of the distillation."""
     job = Job(epochs=2, teacher="digits-student", temperature=2.5, lam=0.25)
-    recipe = plan(job).recipe
+    recipe = prepare(job).recipe
     assert recipe.teacher_config.epochs == recipe.student_config.epochs == 2
     assert recipe.teacher == "digits-student"
     assert (recipe.distillation.temperature, recipe.distillation.lam) == (2.5, 0.25)
-    assert plan(Job(method="logit_matching")).distillation.temperature is None
+    assert prepare(Job(method="logit_matching")).distillation.temperature is None
 
 
 @pytest.mark.parametrize("labels", [10, 100, 123])
 def test_few_labels_hide_the_others_and_keep_the_budget(labels: int) -> None:
     """Labelled images only for those who may not see more, as many a epoch as for the others."""
-    made = plan(Job(labels=labels, seed=1))
+    made = prepare(Job(labels=labels, seed=1))
     train = made.splits.train
     assert made.known is not None
     seen = made.known >= 0
@@ -51,11 +51,11 @@ def test_few_labels_hide_the_others_and_keep_the_budget(labels: int) -> None:
 
 def test_both_students_start_from_the_same_weights() -> None:
     """Only the objective may differ; another seed is another start."""
-    made = plan(Job(seed=3))
+    made = prepare(Job(seed=3))
     first, second = made.student().state_dict(), made.student().state_dict()
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
-    other = plan(Job(seed=4)).student().state_dict()
+    other = prepare(Job(seed=4)).student().state_dict()
     assert any((array != other[name]).any() for name, array in first.items())
 
 
@@ -85,6 +85,6 @@ def test_choices_that_mean_nothing(choices: dict, error: type) -> None:
     ],
 )
 def test_choices_the_data_refuses(choices: dict, error: type) -> None:
-    """Refused when the plan is made, before any training."""
+    """Refused when the job is prepared, before any training."""
     with pytest.raises(error):
-        plan(Job(**choices))
+        prepare(Job(**choices))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
+import pytest
 
 from kdq_ref.pipeline import measure
 
@@ -23,8 +25,17 @@ def test_time_is_per_image() -> None:
 
 def test_peak_memory_counts_bytes() -> None:
     """Touching 50 MB shows as at least that much."""
+    pytest.importorskip("resource")
     block = np.ones(50_000_000, np.uint8)
-    assert measure.peak_memory_bytes() > block.nbytes
+    peak = measure.peak_memory_bytes()
+    assert peak is not None
+    assert peak > block.nbytes
+
+
+def test_peak_memory_may_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no module ``resource`` on Windows."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert measure.peak_memory_bytes() is None
 
 
 def test_the_machine_has_a_name() -> None:

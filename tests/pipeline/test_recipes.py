@@ -37,3 +37,14 @@ def test_an_unknown_name_is_matched_by_shape() -> None:
     wide = dataclasses.replace(other, images=np.zeros((2, 32, 32, 3), np.uint8))
     with pytest.raises(InvalidArgumentError, match=r"no recipe for 10 classes.*\(32, 32, 3\)"):
         recipe_for(Splits(wide, wide, wide))
+
+
+def test_the_shape_decides_not_the_name() -> None:
+    """A directory that is called like a known dataset of another shape gets networks that fit."""
+    small = load_digits().train
+    large = Dataset(
+        "digits", np.zeros((2, 28, 28, 1), np.uint8), small.labels[:2], small.classes, 1
+    )
+    assert recipe_for(Splits(large, large, large)) is RECIPES["fashion-mnist"]
+    mine = dataclasses.replace(small, name="mine")
+    assert recipe_for(Splits(mine, mine, mine)) is RECIPES["digits"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kdq_ref import data, infer, kernels, train
+from kdq_ref import data, infer, kernels, quant, train
 from kdq_ref.errors import CheckpointError, DatasetError
 from kdq_ref.pipeline import Job, run
 from kdq_ref.rounding import RULES
@@ -52,11 +52,32 @@ def test_the_report_has_every_promised_key(finished: tuple[Path, dict]) -> None:
     assert {"dataset", "seed", "seconds", "peak_memory_bytes", "machine"} <= report.keys()
     for network in ("teacher", "student_scratch", "student_distilled", "int8"):
         assert {"accuracy", "params", "bytes", "macs"} <= report[network].keys()
-    assert report["int8"]["us_per_image"] > 0
+        assert report[network]["us_per_image"] > 0
     assert report["float"]["us_per_image"] > 0
     if kernels.core_available():
         assert report["int8"]["arena_bytes"] > 0
-    assert report["peak_memory_bytes"] > 2**20
+    peak = report["peak_memory_bytes"]
+    assert peak is None or peak > 2**20
+
+
+def test_the_quantization_spec_is_kept(finished: tuple[Path, dict]) -> None:
+    """With it the distilled student gives, number by number, the integer network that was saved."""
+    directory, report = finished
+    kept = json.loads((directory / report["files"]["quant_spec"]).read_text())
+    spec = quant.QuantSpec.from_dict(kept)
+    assert spec.to_dict() == kept
+    student, _ = train.load_float_model(directory / report["files"]["student_distilled"])
+    saved = infer.load_model(directory / report["files"]["int8"])
+    made = quant.lower(
+        quant.fold_batch_norm(student),
+        spec,
+        report["int8"]["rule"],
+        source_digest=saved.source_digest,
+        metadata=saved.metadata,
+    )
+    infer.save_model(directory / "made", made)
+    file = directory / report["files"]["int8"]
+    assert (directory / "made").read_bytes() == file.read_bytes()
 
 
 def test_resuming_a_finished_job_changes_no_bit(finished: tuple[Path, dict]) -> None:

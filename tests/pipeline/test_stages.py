@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kdq_ref.pipeline import Job
-from kdq_ref.pipeline.job import plan
+from kdq_ref.pipeline.job import prepare
 from kdq_ref.pipeline.stages import train_all
 from kdq_ref.train import Reporter
 
@@ -18,7 +18,7 @@ def test_three_stages_in_order(tmp_path: Path) -> None:
         titles.append(title)
         return Reporter()
 
-    networks = train_all(plan(Job(epochs=1)), tmp_path, reporter=reporter)
+    networks = train_all(prepare(Job(epochs=1)), tmp_path, reporter=reporter)
     assert titles == ["teacher", "student_scratch", "student_distilled"]
     for title, network in zip(titles, networks, strict=True):
         assert network.file == tmp_path / f"{title}.safetensors"

@@ -156,3 +156,10 @@ def test_rules_agree_within_one(seed: int) -> None:
     exact = acc * scale
     for result in results:
         assert np.abs(result - exact).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("rule", [single_rounding, double_rounding])
+def test_a_multiplier_beyond_float64_is_not_zero(rule) -> None:
+    """Infinity has no mantissa; it must not become the multiplier 0."""
+    with pytest.raises(NotFiniteError, match="output scale"):
+        rule.constants(1e200, [1.0, 1e200], 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -86,3 +87,15 @@ def test_rules_are_found_by_name_and_are_singletons() -> None:
     with pytest.raises(InvalidArgumentError, match="single_rounding, double_rounding, float32_rne"):
         get_rule("nearest")
     assert sorted(rule.c_id for rule in RULES.values()) == list(range(len(RULES)))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_pickled_rule_is_the_same_object(name: str) -> None:
+    """So that a network can travel to a worker process."""
+    assert pickle.loads(pickle.dumps(RULES[name])) is RULES[name]
+
+
+def test_numpy_integers_become_pythons() -> None:
+    """np.int8 wraps around in sums."""
+    requant = _requant(1, zero_point=np.int8(1), qmin=np.int8(-128), qmax=np.int8(127))
+    assert [type(v) for v in (requant.zero_point, requant.qmin, requant.qmax)] == [int] * 3

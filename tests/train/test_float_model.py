@@ -145,3 +145,15 @@ def test_content_that_makes_no_sense(
     files.save_tensors(tmp_path / "m", graph.state_dict() | tensors, whole, kind="float-model")
     with pytest.raises(CheckpointError, match=fault):
         load_float_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [[nn.GlobalAvgPool()], [nn.MaxPool2d((1500, 1))], [nn.ReLU()]],
+    ids=["global", "window", "pointwise"],
+)
+def test_large_images_need_no_large_network(tmp_path: Path, layers: list[nn.Layer]) -> None:
+    """Sizes of images and windows allocate nothing, so few weights may go with them."""
+    save_float_model(tmp_path / "model", nn.Sequential((2000, 3, 1), layers))
+    graph, _ = load_float_model(tmp_path / "model")
+    assert graph.input_shape == (2000, 3, 1)

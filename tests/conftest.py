@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before NumPy is imported: training runs its own threads, which BLAS threads would only fight.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -11,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kdq_ref import kernels
+
+# A shell without job control starts background jobs with SIGINT ignored, and children inherit that:
+# the tests of Ctrl-C need it to arrive.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Timings on shared machines are noise, so no deadline; arrays are large data, and rightly so.
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -71,9 +71,14 @@ def _read_npy(path: Path) -> np.ndarray:
     # The parser of its header lets through whatever Python's own tokenizer raises: catch it all.
     try:
         # A memory map refuses objects, and headers that promise more than the file holds.
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        left = path.stat().st_size - mapped.offset - mapped.nbytes
+        array = np.array(mapped)
     except Exception as fault:
         raise DatasetError(path, f"is not a valid .npy file: {fault}") from fault
+    if left:
+        raise DatasetError(path, f"is not a valid .npy file: {left} bytes follow its array")
+    return array
 
 
 def _as_batch(path: Path, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -102,6 +102,14 @@ def test_damaged_npy(data: st.DataObject) -> None:
             assert read_images(path, (4, 3), 16, integer=True).shape == (2, 4, 3)
 
 
+def test_a_header_that_promises_too_little(tmp_path: Path) -> None:
+    """One flipped byte may not turn two images into none: what is left over is an error."""
+    path = _save(tmp_path / "f", PIXELS)
+    path.write_bytes(path.read_bytes().replace(b"(2, 4, 3)", b"(0, 4, 3)"))
+    with pytest.raises(DatasetError, match="not a valid"):
+        read_images(path, (4, 3), 16, integer=True)
+
+
 def test_a_header_that_promises_too_much(tmp_path: Path) -> None:
     """Nothing is allocated for elements that the file does not hold."""
     path = _save(tmp_path / "f", PIXELS)

@@ -24,8 +24,11 @@ SOURCES = [
     "pool.c",
     "requant.c",
     "selftest.c",
+    "ukr_avx2.c",
     "ukr_ref.c",
     "ukr_scalar.c",
+    "vector.c",
+    "vector_avx2.c",
 ]
 # No fused multiply-add: the float rules round twice, as their definitions say. Nobody reads the
 # floating-point exception flags, and compilers vectorize float comparisons only if told so.
@@ -44,7 +47,7 @@ ffibuilder.set_source(
     "kdq_ref.kernels._core",
     '#include "kdq.h"',
     sources=[f"csrc/{name}" for name in SOURCES],  # setuptools wants paths relative to setup.py
-    depends=["csrc/kdq.h", "csrc/kdq_internal.h"],
+    depends=["csrc/kdq.h", "csrc/kdq_internal.h", "csrc/vector_loops.h"],
     include_dirs=["csrc"],
     extra_compile_args=COMPILE_ARGS,
     py_limited_api=True,

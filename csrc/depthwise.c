@@ -45,9 +45,9 @@ static void accumulate(const kdq_window *w, const int8_t *image, int64_t ih0, in
     }
 }
 
-void kdq_depthwise_conv2d(const kdq_window *w, int64_t images, const int8_t *x,
-                          int32_t x_zero_point, const int8_t *weight, const int32_t *folded_bias,
-                          const kdq_requant *requant, int8_t *y) {
+void kdq_depthwise_conv2d(const kdq_kernel *kernel, const kdq_window *w, int64_t images,
+                          const int8_t *x, int32_t x_zero_point, const int8_t *weight,
+                          const int32_t *folded_bias, const kdq_requant *requant, int8_t *y) {
     int32_t sums[BLOCK];
     for (int64_t b = 0; b < images; b++, x += (int64_t)w->in_h * w->in_w * w->in_c) {
         for (int64_t oh = 0; oh < w->out_h; oh++) {
@@ -58,8 +58,8 @@ void kdq_depthwise_conv2d(const kdq_window *w, int64_t images, const int8_t *x,
                     const int64_t channels = kdq_min(BLOCK, w->out_c - first);
                     const kdq_requant from = kdq_requant_from(requant, first);
                     accumulate(w, x, ih0, iw0, x_zero_point, weight, first, channels, sums);
-                    kdq_requantize(&from, 1, channels, sums, channels, folded_bias + first,
-                                   y + first, channels);
+                    kernel->vector->requantize(&from, 1, channels, sums, channels,
+                                               folded_bias + first, y + first, channels);
                 }
             }
         }

@@ -10,6 +10,9 @@
 #include "kdq_internal.h"
 
 static const kdq_kernel *const table[] = {
+#if defined(__x86_64__)
+    &kdq_avx2,
+#endif
     &kdq_scalar,
 };
 

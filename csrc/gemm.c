@@ -1,96 +1,139 @@
-/* gemm.c - the driver of every product: pack rows, run the kernel over tiles, requantize.
+/* gemm.c - the driver of every product: load rows, run the kernel over tiles, requantize.
  *
- * Generic in the tile shape. Rows of a are packed kdq_tile_rows at a time, so that the packed block
- * stays in L1 while all weight panels pass over it:
+ * Generic in the tile shape. Rows of a are loaded a block at a time, so that the block stays in cache
+ * while all panels of weights pass over it:
  *
- *     for each block of rows:            pack it                      (scratch: a)
- *         for each weight panel j:                                    (nr columns)
- *             for each row panel i:      sums[i] = a[i] * w[j]        (scratch: sums, a strip)
+ *     for each block of rows:            load it                      (scratch: block)
+ *         for each panel j of weights:   widen it, if need be         (scratch: wide; nr columns)
+ *             for each tile of rows:     sums = start + a * w[j]      (scratch: sums, a strip)
  *             requantize, or copy, the strip: exactly the real rows and columns
  */
 #include <string.h>
 
 #include "kdq_internal.h"
 
-/* Half of a small L1: the other half is for a weight panel and the strip of sums. */
-#define BLOCK_BYTES (16 * 1024)
-#define MAX_BLOCK_ROWS 128
+/* A block shares L2 with the weights, a strip of sums L1 with a panel: csrc/README.md. */
+#define BLOCK_BYTES (96 * 1024)
+#define MAX_BLOCK_ROWS 120
 
-int64_t kdq_tile_rows(const kdq_kernel *kernel, int64_t m, int64_t k) {
-    const int64_t row_bytes = kdq_max(1, kdq_padded_k(kernel, k) * kernel->width);
+static int64_t block_rows(const kdq_kernel *kernel, int64_t m, int64_t row_bytes) {
     const int64_t fitting = kdq_min(BLOCK_BYTES / row_bytes, kdq_min(MAX_BLOCK_ROWS, m));
     return kdq_round_up(kdq_max(1, fitting), kernel->mr);
 }
 
-static int64_t block_bytes(const kdq_kernel *kernel, int64_t tile_rows, int64_t k) {
-    return kdq_round_up(tile_rows * kdq_padded_k(kernel, k) * kernel->width, KDQ_ALIGN);
+/* Whole units, and not a multiple of what makes all rows of a tile compete for one cache set. */
+static int64_t loaded_row_bytes(const kdq_kernel *kernel, int64_t k) {
+    const int64_t bytes = kdq_max(1, kdq_padded_k(kernel, k)) * kernel->width;
+    return bytes % 1024 == 0 ? bytes + KDQ_ALIGN : bytes;
 }
 
-int64_t kdq_drive_scratch_bytes(const kdq_kernel *kernel, int64_t m, int64_t k) {
-    const int64_t tile_rows = kdq_tile_rows(kernel, m, k);
-    const int64_t strip = tile_rows * kernel->nr * (int64_t)sizeof(int32_t);
-    return block_bytes(kernel, tile_rows, k) + kdq_round_up(strip, KDQ_ALIGN);
+static int must_widen(const kdq_weights *weights, int64_t rows) {
+    const kdq_kernel *kernel = weights->kernel;
+    return kernel->run_compact != NULL && weights->form == KDQ_COMPACT &&
+           rows > kernel->compact_rows;
 }
 
-/* Rows i.. and columns j.. of the result, from a strip of sums with row stride nr. */
-static void write_strip(const struct kdq_product *product, const int32_t *sums, int64_t i,
-                        int64_t rows, int64_t j, int64_t columns) {
-    const int64_t nr = product->kernel->nr;
-    if (product->y != NULL) {
-        const kdq_requant requant = kdq_requant_from(&product->requant, j);
-        kdq_requantize(&requant, rows, columns, sums, nr, product->bias + j,
-                       product->y + i * product->ld + j, product->ld);
+static int64_t wide_bytes(const kdq_weights *weights, int64_t rows) {
+    return must_widen(weights, rows) ? kdq_panel_elements(weights) * 2 : 0;
+}
+
+int64_t kdq_block_scratch_bytes(const kdq_weights *weights, int64_t rows) {
+    const int64_t strip = rows * weights->kernel->nr * (int64_t)sizeof(int32_t);
+    return kdq_round_up(strip, KDQ_ALIGN) + kdq_round_up(wide_bytes(weights, rows), KDQ_ALIGN);
+}
+
+/* All rows, columns j .., from a strip of sums with row stride nr. */
+static void write_strip(const kdq_weights *weights, const struct kdq_target *target,
+                        const int32_t *sums, int64_t rows, int64_t j) {
+    const int64_t nr = weights->kernel->nr, columns = kdq_min(nr, weights->n - j);
+    if (target->y != NULL) {
+        const kdq_requant requant = kdq_requant_from(target->requant, j);
+        weights->kernel->vector->requantize(&requant, rows, columns, sums, nr, NULL,
+                                            target->y + j, target->ld);
     } else {
         for (int64_t r = 0; r < rows; r++) {
-            memcpy(product->c + (i + r) * product->ld + j, sums + r * nr,
+            memcpy(target->c + r * target->ld + j, sums + r * nr,
                    (size_t)columns * sizeof(int32_t));
         }
     }
 }
 
-void kdq_drive(const struct kdq_product *product, int64_t m, const int8_t *a, int64_t ld_a,
-               void *scratch) {
-    const kdq_kernel *kernel = product->kernel;
-    const int64_t mr = kernel->mr, nr = kernel->nr;
-    const int64_t tile_rows = kdq_tile_rows(kernel, m, product->k);
-    const int64_t padded_k = kdq_padded_k(kernel, product->k);
-    const int64_t row_bytes = padded_k * kernel->width;
-    int8_t *block = scratch;
-    int32_t *sums = (int32_t *)(void *)(block + block_bytes(kernel, tile_rows, product->k));
-    for (int64_t i0 = 0; i0 < m; i0 += tile_rows) {
-        const int64_t rows = kdq_min(tile_rows, m - i0);
-        kdq_pack_rows(kernel, rows, product->k, a + i0 * ld_a, ld_a, block);
-        for (int64_t j = 0; j < product->n; j += nr) {
-            const int8_t *panel = (const int8_t *)product->packed + j * row_bytes;
-            for (int64_t i = 0; i < rows; i += mr) {
-                kernel->run(padded_k, block + i * row_bytes, panel, sums + i * nr);
+void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
+                        const struct kdq_target *target, void *scratch) {
+    const kdq_kernel *kernel = weights->kernel;
+    const int64_t nr = kernel->nr, rows = block->lines * block->rows;
+    const int64_t elements = kdq_panel_elements(weights);
+    const int64_t panel_bytes = elements * kdq_element_bytes(weights);
+    const int widens = must_widen(weights, rows);
+    kdq_micro_kernel *run = kdq_element_bytes(weights) == kernel->width || widens
+                                ? kernel->run
+                                : kernel->run_compact;
+    /* Tiles of nearly equal height: 7 rows are 4 and 3 rather than 6 and 1. */
+    const int64_t tiles = (block->rows + kernel->mr - 1) / kernel->mr;
+    int32_t *sums = scratch;
+    int8_t *wide = (int8_t *)scratch + kdq_round_up(rows * nr * (int64_t)sizeof *sums, KDQ_ALIGN);
+    const int8_t *b = (const int8_t *)weights->data + kdq_panels_at(weights);
+    for (int64_t j = 0; j < weights->n; j += nr, b += panel_bytes) {
+        const struct kdq_panel panel = {.segments = weights->segments,
+                                        .k = kdq_padded_k(kernel, weights->k),
+                                        .row_bytes = block->row_bytes,
+                                        .offsets = block->offsets,
+                                        .b = widens ? wide : b,
+                                        .start = (const int32_t *)weights->data + j};
+        if (widens) {
+            kernel->vector->widen(elements, b, (int16_t *)(void *)wide);
+        }
+        int32_t *c = sums;
+        for (int64_t line = 0; line < block->lines; line++) {
+            const int8_t *a = block->a + line * block->line_bytes;
+            for (int64_t tile = 0, r = 0; tile < tiles; tile++) {
+                const int64_t height = (block->rows - r + tiles - tile - 1) / (tiles - tile);
+                run(&panel, height, a + r * block->row_bytes, c);
+                r += height, c += height * nr;
             }
-            write_strip(product, sums, i0, rows, j, kdq_min(nr, product->n - j));
+        }
+        write_strip(weights, target, sums, rows, j);
+    }
+}
+
+int64_t kdq_gemm_scratch_bytes(const kdq_weights *b, int64_t m) {
+    const int64_t row_bytes = loaded_row_bytes(b->kernel, b->k);
+    const int64_t rows = block_rows(b->kernel, m, row_bytes);
+    return kdq_round_up(rows * row_bytes, KDQ_ALIGN) + kdq_block_scratch_bytes(b, rows);
+}
+
+void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
+                  const struct kdq_target *target, void *scratch) {
+    const kdq_kernel *kernel = b->kernel;
+    const int64_t row_bytes = loaded_row_bytes(kernel, b->k), real = b->k * kernel->width;
+    const int64_t most = block_rows(kernel, m, row_bytes), offset = 0;
+    int8_t *rows = scratch;
+    struct kdq_target to = *target;
+    for (int64_t first = 0; first < m; first += most) {
+        const int64_t count = kdq_min(most, m - first);
+        for (int64_t r = 0; r < count; r++) {
+            kdq_load(kernel, b->k, a + (first + r) * ld_a, rows + r * row_bytes);
+            memset(rows + r * row_bytes + real, 0, (size_t)(row_bytes - real));
+        }
+        const struct kdq_block block = {
+            .a = rows, .lines = 1, .rows = count, .row_bytes = row_bytes, .offsets = &offset};
+        kdq_multiply_block(b, &block, &to, rows + kdq_round_up(most * row_bytes, KDQ_ALIGN));
+        if (to.y != NULL) {
+            to.y += count * to.ld;
+        } else {
+            to.c += count * to.ld;
         }
     }
 }
 
-int64_t kdq_gemm_scratch_bytes(const kdq_kernel *kernel, int64_t m, int64_t k) {
-    return kdq_drive_scratch_bytes(kernel, m, k);
+void kdq_gemm_s8s32(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a, int32_t *c,
+                    int64_t ld_c, void *scratch) {
+    const struct kdq_target target = {.c = c, .ld = ld_c};
+    kdq_multiply(b, m, a, ld_a, &target, scratch);
 }
 
-void kdq_gemm_s8s32(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, const int8_t *a,
-                    int64_t ld_a, const void *packed, int32_t *c, int64_t ld_c, void *scratch) {
-    const struct kdq_product product = {
-        .kernel = kernel, .n = n, .k = k, .packed = packed, .c = c, .ld = ld_c};
-    kdq_drive(&product, m, a, ld_a, scratch);
-}
-
-void kdq_gemm_s8s8(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, const int8_t *a,
-                   int64_t ld_a, const void *packed, const int32_t *folded_bias,
+void kdq_gemm_s8s8(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
                    const kdq_requant *requant, int8_t *y, int64_t ld_y, void *scratch) {
-    const struct kdq_product product = {.kernel = kernel,
-                                        .n = n,
-                                        .k = k,
-                                        .packed = packed,
-                                        .bias = folded_bias,
-                                        .requant = *requant,
-                                        .y = y,
-                                        .ld = ld_y};
-    kdq_drive(&product, m, a, ld_a, scratch);
+    const struct kdq_target target = {.requant = requant, .y = y, .ld = ld_y};
+    kdq_multiply(b, m, a, ld_a, &target, scratch);
 }

@@ -81,9 +81,13 @@ typedef struct {
     const float *scale;
 } kdq_requant;
 
-/* y[r][c] = requantize(acc[r][c] + bias[c]); bias may be NULL; the sum wraps. */
+/* y[r][c] = requantize(acc[r][c] + bias[c]); bias may be NULL; the sum wraps. The first is the
+ * definition for C, the second what the kernel uses in its place. */
 void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,
                     int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y);
+void kdq_requantize_with(const kdq_kernel *kernel, const kdq_requant *requant, int64_t rows,
+                         int64_t channels, const int32_t *acc, int64_t ld_acc, const int32_t *bias,
+                         int8_t *y, int64_t ld_y);
 
 /* ---- Products (gemm_ref.c, pack.c, gemm.c) ------------------------------------------------- */
 
@@ -91,22 +95,40 @@ void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, 
 void kdq_gemm_s8s32_ref(int64_t m, int64_t n, int64_t k, const int8_t *a, int64_t ld_a,
                         const int8_t *b, int64_t ld_b, int32_t *c, int64_t ld_c);
 
-/* Weights b (k, n) become panels once; n zero-padded to whole panels, k to whole units. */
-int64_t kdq_packed_bytes(const kdq_kernel *kernel, int64_t k, int64_t n);
-void kdq_pack_weights(const kdq_kernel *kernel, int64_t k, int64_t n, const int8_t *b, int64_t ld_b,
-                      void *packed);
+/* Weights as a kernel reads them, made once by kdq_pack_weights: matrices (k, n), one per segment. A
+ * product is the sum over its segments. A dense layer has one, a convolution one per line or per tap
+ * of its window (kdq_conv2d_segments). */
+typedef struct {
+    const kdq_kernel *kernel;
+    int64_t segments, k, n;
+    int32_t form; /* enum kdq_form */
+    void *data;   /* kdq_weights_bytes, aligned to 4 */
+} kdq_weights;
 
-/* folded[c] = bias[c] - x_zero_point * sum_p b[p][c], modulo 2^32; with it
- * acc[c] = sum_p x[p] * b[p][c] + folded[c]. */
+/* A kernel may read wider elements than int8. Such weights are held as int8 and widened a panel at a
+ * time, which suits few rows; or widened once, which suits many. Other kernels have one form. */
+enum kdq_form {
+    KDQ_COMPACT = 0,
+    KDQ_WIDE = 1
+};
+
+int64_t kdq_weights_bytes(const kdq_weights *weights);
+
+/* Fill weights->data from b (segments * k, n) and what the accumulators start from,
+ *     bias[c] - x_zero_point * sum_p b[p][c]   modulo 2^32,
+ * with which acc[c] = start[c] + sum_p x[p] * b[p][c]. bias may be NULL: zeros. */
+void kdq_pack_weights(const kdq_weights *weights, const int8_t *b, int64_t ld_b,
+                      const int32_t *bias, int32_t x_zero_point);
+
+/* The same starting values for operators whose weights are not packed. */
 void kdq_fold_bias(int64_t k, int64_t n, const int8_t *b, int64_t ld_b, const int32_t *bias,
                    int32_t x_zero_point, int32_t *folded);
 
-/* c (m, n) = a (m, k) * b, in int32 or requantized to int8. */
-int64_t kdq_gemm_scratch_bytes(const kdq_kernel *kernel, int64_t m, int64_t k);
-void kdq_gemm_s8s32(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, const int8_t *a,
-                    int64_t ld_a, const void *packed, int32_t *c, int64_t ld_c, void *scratch);
-void kdq_gemm_s8s8(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, const int8_t *a,
-                   int64_t ld_a, const void *packed, const int32_t *folded_bias,
+/* c (m, n) = start + a (m, k) * b, in int32 or requantized to int8; b has one segment. */
+int64_t kdq_gemm_scratch_bytes(const kdq_weights *b, int64_t m);
+void kdq_gemm_s8s32(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a, int32_t *c,
+                    int64_t ld_c, void *scratch);
+void kdq_gemm_s8s8(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
                    const kdq_requant *requant, int8_t *y, int64_t ld_y, void *scratch);
 
 /* ---- Windows: convolution and pooling (conv.c, depthwise.c, pool.c) ------------------------ */
@@ -124,26 +146,30 @@ typedef struct {
     int32_t groups;
 } kdq_window;
 
-/* Panels of group g (in_c / groups channels to out_c / groups) follow those of group g - 1, each
- * kdq_packed_bytes(kernel, k, out_c / groups) long. folded_bias has out_c elements. Padding has the
- * value x_zero_point. A dense layer is the convolution with all sizes 1. */
-int64_t kdq_conv2d_scratch_bytes(const kdq_kernel *kernel, const kdq_window *window,
-                                 int64_t images);
-void kdq_conv2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images, const int8_t *x,
-                int32_t x_zero_point, const void *packed, const int32_t *folded_bias,
-                const kdq_requant *requant, int8_t *y, void *scratch);
+/* Segments that the weights of such a convolution must have, each of
+ * kernel_h * kernel_w * (in_c / groups) / segments rows. */
+int64_t kdq_conv2d_segments(const kdq_window *window);
+
+/* weights[g] belongs to group g: in_c / groups channels to out_c / groups; all groups have one
+ * kernel, form and shape. Padding has the value x_zero_point. A dense layer is the convolution with
+ * all sizes 1. */
+int64_t kdq_conv2d_scratch_bytes(const kdq_window *window, int64_t images,
+                                 const kdq_weights *weights);
+void kdq_conv2d(const kdq_window *window, int64_t images, const int8_t *x, int32_t x_zero_point,
+                const kdq_weights *weights, const kdq_requant *requant, int8_t *y, void *scratch);
 
 /* Weight (kernel_h, kernel_w, out_c), not packed; channel o reads input o / (out_c / in_c). */
-void kdq_depthwise_conv2d(const kdq_window *window, int64_t images, const int8_t *x,
-                          int32_t x_zero_point, const int8_t *weight, const int32_t *folded_bias,
-                          const kdq_requant *requant, int8_t *y);
+void kdq_depthwise_conv2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images,
+                          const int8_t *x, int32_t x_zero_point, const int8_t *weight,
+                          const int32_t *folded_bias, const kdq_requant *requant, int8_t *y);
 
 /* Padding never wins; every window holds at least one real element. */
-void kdq_max_pool2d(const kdq_window *window, int64_t images, const int8_t *x, int8_t *y);
+void kdq_max_pool2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images,
+                    const int8_t *x, int8_t *y);
 
 /* acc = sum over real elements of (x - x_zero_point), then requantized: the divisor is in there. */
-void kdq_avg_pool2d(const kdq_window *window, int64_t images, const int8_t *x, int32_t x_zero_point,
-                    const kdq_requant *requant, int8_t *y);
+void kdq_avg_pool2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images,
+                    const int8_t *x, int32_t x_zero_point, const kdq_requant *requant, int8_t *y);
 
 /* ---- Elementwise (elementwise.c) ----------------------------------------------------------- */
 
@@ -153,18 +179,20 @@ typedef struct {
     int32_t a_zero_point, b_zero_point;
     int32_t a_multiplier, b_multiplier;
 } kdq_addends;
-void kdq_add(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
-             const kdq_requant *requant, int8_t *y);
+void kdq_add(const kdq_kernel *kernel, int64_t n, const int8_t *a, const int8_t *b,
+             const kdq_addends *addends, const kdq_requant *requant, int8_t *y);
 
 /* y = table[x + 128]. */
-void kdq_lookup(int64_t n, const int8_t *x, const int8_t *table, int8_t *y);
+void kdq_lookup(const kdq_kernel *kernel, int64_t n, const int8_t *x, const int8_t *table, int8_t *y);
 
 /* y = clamp(rne(x / scale) + zero_point, -128, 127) in float32; x finite, scale positive. */
-void kdq_quantize(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
+void kdq_quantize(const kdq_kernel *kernel, int64_t n, const float *x, float scale,
+                  int32_t zero_point, int8_t *y);
 int32_t kdq_all_finite(int64_t n, const float *x);
 
 /* x = scale * (q - zero_point). */
-void kdq_dequantize(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);
+void kdq_dequantize(const kdq_kernel *kernel, int64_t n, const int8_t *q, float scale,
+                    int32_t zero_point, float *x);
 
 /* Index of the first largest element of each row; columns >= 1. */
 void kdq_argmax(int64_t rows, int64_t columns, const int8_t *q, int64_t *index);
@@ -186,8 +214,9 @@ typedef struct {
     int32_t source, source_b, target; /* numbers of values */
     int32_t x_zero_point;
     kdq_window window;
-    const void *weight; /* packed for CONV2D, plain for DEPTHWISE_CONV2D, the table of LOOKUP */
-    const int32_t *folded_bias;
+    const kdq_weights *weights; /* of CONV2D, one per group */
+    const int8_t *weight;       /* of DEPTHWISE_CONV2D; the table of LOOKUP */
+    const int32_t *folded_bias; /* of DEPTHWISE_CONV2D */
     kdq_addends addends;
     kdq_requant requant;
 } kdq_op;

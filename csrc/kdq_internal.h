@@ -23,33 +23,72 @@ _Static_assert(FLT_RADIX == 2 && FLT_MANT_DIG == 24, "float must be IEEE binary3
 #define KDQ_MAX_NR 64
 #define KDQ_MAX_K_UNIT 32
 
-/* C[mr][nr] = A[mr][k] * B[k][nr], exact; a and b packed as the kernel says, disjoint from c.
- *
- * k   padded to whole k_units, 0 <= k <= KDQ_MAX_K rounded up
- * a   mr * k elements, b   nr * k elements; no alignment beyond the element's; nothing else is read
- * c   mr * nr int32, row stride nr: the driver passes a scratch tile, also at edges
- */
-typedef void kdq_micro_kernel(int64_t k, const void *a, const void *b, int32_t *c);
-
-enum kdq_layout {
-    KDQ_FLAT,       /* a panel holds its rows one after the other, each whole */
-    KDQ_INTERLEAVED /* k_unit elements of row 0, of row 1, ...; then the next k_unit of row 0 */
+/* What stays the same while a micro-kernel goes down the rows of one panel of weights. */
+struct kdq_panel {
+    int64_t segments, k;    /* k is padded to whole k_units; segments * k <= KDQ_MAX_K rounded up */
+    int64_t row_bytes;      /* from one row of activations to the next */
+    const int64_t *offsets; /* bytes from a row's start to its segments */
+    const void *b;          /* segments * k * nr elements, at least 4-byte aligned */
+    const int32_t *start;   /* nr sums to start from */
 };
 
-/* How a kernel's operands are stored and where it may run. With u = k_unit (INTERLEAVED) or the
- * padded k (FLAT), element p of row i of an a-panel lies at (p / u) * mr * u + i * u + p % u, and
- * element p of column j of a b-panel at (p / u) * nr * u + j * u + p % u. */
+/* c[i][j] = start[j] + sum_s sum_p A[i][s][p] * B[s][p][j], modulo 2^32, for the first `rows` rows
+ * (1 <= rows <= mr) and all nr columns; c has row stride nr.
+ *
+ * Element A[i][s][p] is the p-th from a + i * row_bytes + offsets[s]: rows are contiguous, of any
+ * alignment that suits the element, and may overlap (a convolution's do). Elements of A that meet the
+ * zero padding of B hold anything, but may be read. c is disjoint from a and b. */
+typedef void kdq_micro_kernel(const struct kdq_panel *panel, int64_t rows, const void *a,
+                              int32_t *c);
+
+enum kdq_layout {
+    KDQ_FLAT,       /* a panel's segment holds its columns one after the other, each whole */
+    KDQ_INTERLEAVED /* k_unit elements of column 0, of column 1, ...; then the next k_unit */
+};
+
+/* Loops that every instruction set has its own form of; each equals its namesake in vector.c bit for
+ * bit. kdq.h says what the public ones compute. */
+struct kdq_vector {
+    void (*requantize)(const kdq_requant *requant, int64_t rows, int64_t channels,
+                       const int32_t *acc, int64_t ld_acc, const int32_t *bias, int8_t *y,
+                       int64_t ld_y);
+    void (*widen)(int64_t n, const int8_t *x, int16_t *y);
+    void (*flip)(int64_t n, const int8_t *x, uint8_t *y); /* y = x + 128 */
+    /* y = max(x, y); pixels of x are `step` apart, those of y `channels` */
+    void (*keep_larger)(int64_t pixels, int64_t channels, const int8_t *x, int64_t step, int8_t *y);
+    void (*sum)(int64_t n, const int8_t *x, int32_t *y); /* y += x */
+    void (*weigh)(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
+                  int32_t *y); /* the accumulators of kdq_add */
+    void (*quantize)(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
+    void (*dequantize)(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);
+    void (*lookup)(int64_t n, const int8_t *x, const int8_t *table, int8_t *y);
+};
+
+/* How a kernel's operands are stored and where it may run. Weights: with u = k_unit (INTERLEAVED) or
+ * the padded k (FLAT), element p of column j of segment s lies at
+ * (q / u) * nr * u + j * u + q % u, where q = s * k + p. */
 struct kdq_kernel {
     const char *name;
     uint64_t needs; /* CPU feature bits */
-    int32_t mr, nr; /* rows of an a-panel, columns of a b-panel */
+    int32_t mr, nr; /* rows and columns of a tile */
     int32_t k_unit; /* k is zero-padded to a multiple of it */
-    int32_t layout; /* enum kdq_layout */
-    int32_t width;  /* bytes of a panel's element: 1 (int8) or 2 (int8 widened to int16) */
+    int32_t layout; /* enum kdq_layout, of weights */
+    int32_t width;  /* bytes of an element that `run` reads: 1, or 2 (int8 widened to int16) */
+    int32_t flip;   /* activations are read as uint8 = int8 + 128; width is 1 */
     kdq_micro_kernel *run;
+    /* For width 2: the same on int8 weights, and up to how many rows it is the better choice. NULL:
+     * weights have only one form, the one that `run` reads. */
+    kdq_micro_kernel *run_compact;
+    int64_t compact_rows;
+    const struct kdq_vector *vector;
 };
 
-extern const kdq_kernel kdq_scalar; /* ukr_scalar.c */
+extern const struct kdq_vector kdq_vector_portable; /* vector.c */
+extern const kdq_kernel kdq_scalar;                 /* ukr_scalar.c */
+#if defined(__x86_64__)
+extern const struct kdq_vector kdq_vector_avx2; /* vector_avx2.c */
+extern const kdq_kernel kdq_avx2;               /* ukr_avx2.c */
+#endif
 
 /* cpu.c: bits of kdq_cpu_features, in the order of kdq_feature_name. */
 enum kdq_feature { KDQ_AVX2, KDQ_AVX512, KDQ_AVX512_VNNI, KDQ_AVX_VNNI, KDQ_FEATURES };
@@ -85,29 +124,41 @@ static inline int8_t kdq_clamp(int32_t v, int32_t low, int32_t high) {
     return (int8_t)v;
 }
 
-/* pack.c: rows (at most a whole number of panels) of a (rows, k) become a-panels. */
-void kdq_pack_rows(const kdq_kernel *kernel, int64_t rows, int64_t k, const int8_t *a, int64_t ld_a,
-                   void *packed);
+/* pack.c: where the parts of packed weights are. */
+static inline int64_t kdq_panel_elements(const kdq_weights *w) {
+    return w->segments * kdq_padded_k(w->kernel, w->k) * w->kernel->nr;
+}
+int64_t kdq_element_bytes(const kdq_weights *weights);
+int64_t kdq_panels_at(const kdq_weights *weights); /* byte of data at which the first panel begins */
 
-/* gemm.c: the weights of a product and where its results go. Exactly one of y and c is set. */
-struct kdq_product {
-    const kdq_kernel *kernel;
-    int64_t n, k;
-    const void *packed;
-    const int32_t *bias;
-    kdq_requant requant;
+/* pack.c: n activations in the form that the kernel reads. */
+void kdq_load(const kdq_kernel *kernel, int64_t n, const int8_t *x, void *to);
+void kdq_load_constant(const kdq_kernel *kernel, int64_t n, int32_t x, void *to);
+
+/* gemm.c: a block of activations, loaded: `lines` runs of `rows` rows each. */
+struct kdq_block {
+    const int8_t *a;
+    int64_t lines, rows;
+    int64_t line_bytes, row_bytes;
+    const int64_t *offsets; /* of the segments, as in struct kdq_panel */
+};
+
+/* Where results go: exactly one of y and c is set. */
+struct kdq_target {
+    const kdq_requant *requant; /* of y */
     int8_t *y;
     int32_t *c;
     int64_t ld; /* row stride of y or c */
 };
 
-/* Rows that are packed at a time; the scratch that kdq_drive needs for them. */
-int64_t kdq_tile_rows(const kdq_kernel *kernel, int64_t m, int64_t k);
-int64_t kdq_drive_scratch_bytes(const kdq_kernel *kernel, int64_t m, int64_t k);
+/* Multiply the rows of a block, in order, by the weights. */
+int64_t kdq_block_scratch_bytes(const kdq_weights *weights, int64_t rows);
+void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
+                        const struct kdq_target *target, void *scratch);
 
-/* Multiply a (m, k) by the product's weights and write m rows of results. */
-void kdq_drive(const struct kdq_product *product, int64_t m, const int8_t *a, int64_t ld_a,
-               void *scratch);
+/* gemm.c: the whole of kdq_gemm_s8s32 and kdq_gemm_s8s8. */
+void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
+                  const struct kdq_target *target, void *scratch);
 
 /* requant.c: constants from channel c on. */
 kdq_requant kdq_requant_from(const kdq_requant *requant, int64_t c);

@@ -1,86 +1,88 @@
-/* pack.c - activations and weights into the panels a kernel dictates (drawn in csrc/README.md).
+/* pack.c - weights into the panels a kernel dictates (drawn in csrc/README.md), activations into the
+ * elements it reads.
  *
- * Element p of row i of a panel of `tile` rows lies at (p / u) * tile * u + i * u + p % u, where u is
- * k_unit, or the whole padded k in a flat layout. Rows past the end and k past the end are zeros, so
- * kernels never see an edge, and nothing is read that is not there. */
+ *     data | start: int32, n rounded up to panels | to alignment | panel | panel | ...
+ *
+ * Columns past n and elements past k are zeros, so kernels see no edge of the weights. */
 #include <string.h>
 
 #include "kdq_internal.h"
 
-/* One panel; source element p of row i is at i * row_stride + p * k_stride. */
-#define DEFINE_PACK_PANEL(NAME, ELEMENT)                                                          \
-    static inline void NAME(int64_t tile, int64_t u, int64_t rows, int64_t k, int64_t padded_k,   \
-                            const int8_t *source, int64_t row_stride, int64_t k_stride,           \
-                            ELEMENT *panel) {                                                     \
-        for (int64_t p0 = 0; p0 < padded_k; p0 += u) {                                            \
-            const int64_t real = kdq_max(0, kdq_min(u, k - p0));                                  \
-            for (int64_t i = 0; i < tile; i++) {                                                  \
-                ELEMENT *to = panel + p0 * tile + i * u;                                          \
-                int64_t p = 0;                                                                    \
-                if (i < rows) {                                                                   \
-                    const int8_t *from = source + i * row_stride + p0 * k_stride;                 \
-                    for (; p < real; p++) {                                                       \
-                        to[p] = from[p * k_stride];                                               \
-                    }                                                                             \
-                }                                                                                 \
-                for (; p < u; p++) {                                                              \
-                    to[p] = 0;                                                                    \
-                }                                                                                 \
-            }                                                                                     \
-        }                                                                                         \
-    }
-
-DEFINE_PACK_PANEL(pack_panel_s8, int8_t)
-DEFINE_PACK_PANEL(pack_panel_s16, int16_t)
-
-static int64_t run_length(const kdq_kernel *kernel, int64_t padded_k) {
-    return kernel->layout == KDQ_FLAT ? kdq_max(1, padded_k) : kernel->k_unit;
+int64_t kdq_element_bytes(const kdq_weights *w) {
+    return w->kernel->run_compact != NULL && w->form == KDQ_COMPACT ? 1 : w->kernel->width;
 }
 
-void kdq_pack_rows(const kdq_kernel *kernel, int64_t rows, int64_t k, const int8_t *a, int64_t ld_a,
-                   void *packed) {
-    const int64_t padded_k = kdq_padded_k(kernel, k), u = run_length(kernel, padded_k);
-    const int64_t mr = kernel->mr;
-    for (int64_t i = 0; i < rows; i += mr) {
-        const int64_t real = kdq_min(mr, rows - i);
-        if (kernel->width == 1) {
-            pack_panel_s8(mr, u, real, k, padded_k, a + i * ld_a, ld_a, 1,
-                          (int8_t *)packed + i * padded_k);
-        } else {
-            pack_panel_s16(mr, u, real, k, padded_k, a + i * ld_a, ld_a, 1,
-                           (int16_t *)packed + i * padded_k);
+int64_t kdq_panels_at(const kdq_weights *w) {
+    const int64_t starts = kdq_round_up(w->n, w->kernel->nr) * (int64_t)sizeof(int32_t);
+    return kdq_round_up(starts, KDQ_ALIGN);
+}
+
+int64_t kdq_weights_bytes(const kdq_weights *w) {
+    const int64_t panels = kdq_round_up(w->n, w->kernel->nr) / w->kernel->nr;
+    return kdq_panels_at(w) + panels * kdq_panel_elements(w) * kdq_element_bytes(w);
+}
+
+/* Columns j .. j + columns - 1 of b as one panel of bytes (width 1) or int16 (width 2). */
+static void pack_panel(const kdq_weights *w, int64_t width, int64_t j, int64_t columns,
+                       const int8_t *b, int64_t ld_b, void *panel) {
+    const int64_t nr = w->kernel->nr, k = kdq_padded_k(w->kernel, w->k);
+    const int64_t u = w->kernel->layout == KDQ_FLAT ? kdq_max(1, k) : w->kernel->k_unit;
+    for (int64_t s = 0; s < w->segments; s++) {
+        for (int64_t p = 0; p < w->k; p++) {
+            const int8_t *row = b + (s * w->k + p) * ld_b + j;
+            const int64_t q = s * k + p, at = q / u * nr * u + q % u;
+            for (int64_t i = 0; i < columns; i++) {
+                if (width == 1) {
+                    ((int8_t *)panel)[at + i * u] = row[i];
+                } else {
+                    ((int16_t *)panel)[at + i * u] = row[i];
+                }
+            }
         }
     }
 }
 
-int64_t kdq_packed_bytes(const kdq_kernel *kernel, int64_t k, int64_t n) {
-    return kdq_round_up(n, kernel->nr) * kdq_padded_k(kernel, k) * kernel->width;
-}
-
-void kdq_pack_weights(const kdq_kernel *kernel, int64_t k, int64_t n, const int8_t *b, int64_t ld_b,
-                      void *packed) {
-    const int64_t padded_k = kdq_padded_k(kernel, k), u = run_length(kernel, padded_k);
-    const int64_t nr = kernel->nr;
-    for (int64_t j = 0; j < n; j += nr) {
-        const int64_t real = kdq_min(nr, n - j);
-        if (kernel->width == 1) {
-            pack_panel_s8(nr, u, real, k, padded_k, b + j, 1, ld_b,
-                          (int8_t *)packed + j * padded_k);
-        } else {
-            pack_panel_s16(nr, u, real, k, padded_k, b + j, 1, ld_b,
-                           (int16_t *)packed + j * padded_k);
-        }
+void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const int32_t *bias,
+                      int32_t x_zero_point) {
+    const int64_t nr = w->kernel->nr, width = kdq_element_bytes(w);
+    const int64_t panel_bytes = kdq_panel_elements(w) * width;
+    int8_t *panel = (int8_t *)w->data + kdq_panels_at(w);
+    memset(w->data, 0, (size_t)kdq_weights_bytes(w));
+    for (int64_t j = 0; j < w->n; j += nr, panel += panel_bytes) {
+        pack_panel(w, width, j, kdq_min(nr, w->n - j), b, ld_b, panel);
     }
+    kdq_fold_bias(w->segments * w->k, w->n, b, ld_b, bias,
+                  x_zero_point + (w->kernel->flip ? 128 : 0), w->data);
 }
 
 void kdq_fold_bias(int64_t k, int64_t n, const int8_t *b, int64_t ld_b, const int32_t *bias,
                    int32_t x_zero_point, int32_t *folded) {
     for (int64_t j = 0; j < n; j++) {
-        folded[j] = bias[j];
+        folded[j] = bias != NULL ? bias[j] : 0;
     }
     for (int64_t p = 0; p < k; p++) {
         for (int64_t j = 0; j < n; j++) {
             folded[j] = kdq_wrapping_add(folded[j], -x_zero_point * b[p * ld_b + j]);
         }
+    }
+}
+
+void kdq_load(const kdq_kernel *kernel, int64_t n, const int8_t *x, void *to) {
+    if (kernel->width == 2) {
+        kernel->vector->widen(n, x, to);
+    } else if (kernel->flip) {
+        kernel->vector->flip(n, x, to);
+    } else {
+        memcpy(to, x, (size_t)n);
+    }
+}
+
+void kdq_load_constant(const kdq_kernel *kernel, int64_t n, int32_t x, void *to) {
+    if (kernel->width == 2) {
+        for (int64_t i = 0; i < n; i++) {
+            ((int16_t *)to)[i] = (int16_t)x;
+        }
+    } else {
+        memset(to, kernel->flip ? x + 128 : x, (size_t)n);
     }
 }

@@ -16,7 +16,7 @@ static int64_t scratch_bytes(const kdq_plan *plan, int64_t tile) {
     for (int32_t i = 0; i < plan->op_count; i++) {
         const kdq_op *op = plan->ops + i;
         if (op->kind == KDQ_OP_CONV2D) {
-            most = kdq_max(most, kdq_conv2d_scratch_bytes(plan->kernel, &op->window, tile));
+            most = kdq_max(most, kdq_conv2d_scratch_bytes(&op->window, tile, op->weights));
         }
     }
     return most;
@@ -58,27 +58,28 @@ static const int8_t *readable(const struct tile *tile, int32_t value) {
 }
 
 static void run_op(const struct tile *tile, const kdq_op *op) {
+    const kdq_kernel *kernel = tile->plan->kernel;
     const int64_t images = tile->images;
     const int8_t *x = readable(tile, op->source);
     int8_t *y = writable(tile, op->target);
     const int64_t elements = images * tile->plan->values[op->target].elements;
     switch (op->kind) {
     case KDQ_OP_CONV2D:
-        kdq_conv2d(tile->plan->kernel, &op->window, images, x, op->x_zero_point, op->weight,
-                   op->folded_bias, &op->requant, y, tile->scratch);
+        kdq_conv2d(&op->window, images, x, op->x_zero_point, op->weights, &op->requant, y,
+                   tile->scratch);
         break;
     case KDQ_OP_DEPTHWISE_CONV2D:
-        kdq_depthwise_conv2d(&op->window, images, x, op->x_zero_point, op->weight,
+        kdq_depthwise_conv2d(kernel, &op->window, images, x, op->x_zero_point, op->weight,
                              op->folded_bias, &op->requant, y);
         break;
-    case KDQ_OP_MAX_POOL2D: kdq_max_pool2d(&op->window, images, x, y); break;
+    case KDQ_OP_MAX_POOL2D: kdq_max_pool2d(kernel, &op->window, images, x, y); break;
     case KDQ_OP_AVG_POOL2D:
-        kdq_avg_pool2d(&op->window, images, x, op->x_zero_point, &op->requant, y);
+        kdq_avg_pool2d(kernel, &op->window, images, x, op->x_zero_point, &op->requant, y);
         break;
     case KDQ_OP_ADD:
-        kdq_add(elements, x, readable(tile, op->source_b), &op->addends, &op->requant, y);
+        kdq_add(kernel, elements, x, readable(tile, op->source_b), &op->addends, &op->requant, y);
         break;
-    case KDQ_OP_LOOKUP: kdq_lookup(elements, x, op->weight, y); break;
+    case KDQ_OP_LOOKUP: kdq_lookup(kernel, elements, x, op->weight, y); break;
     default: break;
     }
 }
@@ -106,7 +107,7 @@ int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
                                   .values = base + scratch_bytes(plan, most),
                                   .scratch = base};
         if (x_float != NULL) {
-            kdq_quantize(tile.images * in, x_float + first * in, plan->input_scale,
+            kdq_quantize(plan->kernel, tile.images * in, x_float + first * in, plan->input_scale,
                          plan->input_zero_point, writable(&tile, 0));
         } else if (plan->output == 0) {
             memcpy(tile.y, tile.x, (size_t)(tile.images * in));

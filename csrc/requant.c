@@ -69,6 +69,12 @@ static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant 
         }                                                                                         \
     }
 
+void kdq_requantize_with(const kdq_kernel *kernel, const kdq_requant *requant, int64_t rows,
+                         int64_t channels, const int32_t *acc, int64_t ld_acc, const int32_t *bias,
+                         int8_t *y, int64_t ld_y) {
+    kernel->vector->requantize(requant, rows, channels, acc, ld_acc, bias, y, ld_y);
+}
+
 void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,
                     int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
     switch (requant->rule * 2 + requant->channel_step) {

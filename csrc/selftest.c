@@ -3,9 +3,10 @@
  * A wrong CPU, compiler or emulator shows here instead of in a network's answers. Takes microseconds.
  *
  *  check 1         the kernel keeps to the limits of kdq_internal.h
- *  checks 2 .. 4   the rounding rules (2 + enum kdq_rule) on ties and ends, against literals
+ *  checks 2 .. 4   its rounding rules (2 + enum kdq_rule) on ties and ends, against literals
  *  checks 5 ..     products at tile +-1 and every k up to MAX_K against kdq_gemm_s8s32_ref, first all
- *                  -128 (where pair sums in int16 saturate), then mixed; int32 and requantized
+ *                  -128 (where pair sums in int16 saturate), then mixed; int32 and requantized, all
+ *                  rules, both forms of weights
  */
 #include <string.h>
 
@@ -17,7 +18,7 @@
 
 /* M = 2^-3 and acc = 4t, so that the exact quotient is t / 2: a tie for odd t, under (2) at its
  * second rounding, which is the one that tells it from (1). */
-static int32_t check_rules(void) {
+static int32_t check_rules(const kdq_kernel *kernel) {
     static const int32_t acc[8] = {4, -4, 12, -12, 20, -20, INT32_MAX, INT32_MIN};
     static const int8_t want[3][8] = {
         {1, 0, 2, -1, 3, -2, 127, -128},  /* half up */
@@ -34,7 +35,7 @@ static int32_t check_rules(void) {
                                      .exponent = &e,
                                      .scale = &scale};
         int8_t got[8];
-        kdq_requantize(&requant, 1, 8, acc, 8, NULL, got, 8);
+        kernel->vector->requantize(&requant, 1, 8, acc, 8, NULL, got, 8);
         if (memcmp(got, want[rule], sizeof got) != 0) {
             return 2 + rule;
         }
@@ -50,17 +51,23 @@ static void fill(int8_t *values, int64_t n, int mixed, uint32_t seed) {
     }
 }
 
-static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, int mixed) {
+#define PADDED_K (2 * KDQ_MAX_K_UNIT)
+#define STRIP (2 * KDQ_MAX_MR * KDQ_MAX_NR * 4)
+#define WIDE_PANEL (KDQ_MAX_NR * PADDED_K * 2)
+
+static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, int mixed,
+                            int32_t form, int32_t rule) {
     int8_t a[MAX_M * MAX_K], b[MAX_K * MAX_N], want_y[MAX_M * MAX_N], got_y[MAX_M * MAX_N];
-    int32_t want[MAX_M * MAX_N], got[MAX_M * MAX_N], bias[MAX_N];
-    _Alignas(KDQ_ALIGN) int8_t packed[2 * KDQ_MAX_NR * 2 * KDQ_MAX_K_UNIT * 2];
-    _Alignas(KDQ_ALIGN) int8_t
-        scratch[2 * KDQ_MAX_MR * (2 * KDQ_MAX_K_UNIT * 2 + KDQ_MAX_NR * 4) + 2 * KDQ_ALIGN];
-    const int32_t multiplier = 1518500250, exponent = -9; /* about 2^-9.5 */
+    int32_t want[MAX_M * MAX_N], got[MAX_M * MAX_N], bias[MAX_N], start[MAX_N];
+    _Alignas(KDQ_ALIGN) int8_t packed[2 * (KDQ_MAX_NR * 4 + WIDE_PANEL)];
+    _Alignas(KDQ_ALIGN) int8_t scratch[2 * KDQ_MAX_MR * PADDED_K * 2 + STRIP + WIDE_PANEL];
+    const kdq_weights weights = {
+        .kernel = kernel, .segments = 1, .k = k, .n = n, .form = form, .data = packed};
+    const int32_t multiplier = 1518500250, exponent = -9, x_zero_point = 77; /* about 2^-9.5 */
     const float scale = 0.00138f;
-    const kdq_requant requant = {.rule = KDQ_SINGLE_ROUNDING,
+    const kdq_requant requant = {.rule = rule,
                                  .zero_point = -3,
-                                 .qmin = -128,
+                                 .qmin = -100,
                                  .qmax = 127,
                                  .multiplier = &multiplier,
                                  .exponent = &exponent,
@@ -71,10 +78,12 @@ static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int6
         bias[j] = (int32_t)(j * 1000 - 20000);
     }
     kdq_gemm_s8s32_ref(m, n, k, a, k, b, n, want, n);
-    kdq_requantize(&requant, m, n, want, n, bias, want_y, n);
-    kdq_pack_weights(kernel, k, n, b, n, packed);
-    kdq_gemm_s8s32(kernel, m, n, k, a, k, packed, got, n, scratch);
-    kdq_gemm_s8s8(kernel, m, n, k, a, k, packed, bias, &requant, got_y, n, scratch);
+    kdq_fold_bias(k, n, b, n, bias, x_zero_point, start);
+    kdq_requantize(&requant, m, n, want, n, start, want_y, n);
+    kdq_pack_weights(&weights, b, n, bias, x_zero_point);
+    kdq_gemm_s8s8(&weights, m, a, k, &requant, got_y, n, scratch);
+    kdq_pack_weights(&weights, b, n, NULL, 0);
+    kdq_gemm_s8s32(&weights, m, a, k, got, n, scratch);
     return memcmp(got, want, (size_t)(m * n) * sizeof *got) == 0 &&
            memcmp(got_y, want_y, (size_t)(m * n)) == 0;
 }
@@ -83,13 +92,14 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel) {
     if (kernel->mr > KDQ_MAX_MR || kernel->nr > KDQ_MAX_NR || kernel->k_unit > KDQ_MAX_K_UNIT) {
         return 1;
     }
-    int32_t failed = check_rules();
+    int32_t failed = check_rules(kernel);
     int32_t check = 5;
     for (int mixed = 0; mixed < 2; mixed++) {
         for (int64_t k = 0; k <= MAX_K; k++, check++) {
             const int64_t m = kernel->mr + 1 - k % 3 % kernel->mr;
             const int64_t n = kernel->nr + 1 - k % 3 % kernel->nr;
-            if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed)) {
+            const int32_t form = k / 3 % 2 ? KDQ_WIDE : KDQ_COMPACT, rule = (int32_t)(k % 3);
+            if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed, form, rule)) {
                 failed = check;
             }
         }
@@ -98,14 +108,14 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel) {
 }
 
 /* Kernel "saturating": the mistake that the self-test is there for. */
-static void run_saturating(int64_t k, const void *packed_a, const void *packed_b, int32_t *c) {
-    const int8_t *a = packed_a, *b = packed_b;
-    int32_t sum = 0;
-    for (int64_t p = 0; p < k; p += 2) {
-        const int32_t pair = a[p] * b[p] + a[p + 1] * b[p + 1];
+static void run_saturating(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    const int8_t *x = (const int8_t *)a + panel->offsets[0], *w = panel->b;
+    int32_t sum = panel->start[0];
+    for (int64_t p = 0; p < panel->k; p += 2) {
+        const int32_t pair = x[p] * w[p] + x[p + 1] * w[p + 1];
         sum += pair > INT16_MAX ? INT16_MAX : pair;
     }
-    *c = sum;
+    c[rows - 1] = sum;
 }
 
 static const kdq_kernel saturating = {
@@ -117,6 +127,7 @@ static const kdq_kernel saturating = {
     .layout = KDQ_INTERLEAVED,
     .width = 1,
     .run = run_saturating,
+    .vector = &kdq_vector_portable,
 };
 
 const kdq_kernel *kdq_kernel_saturating(void) { return &saturating; }

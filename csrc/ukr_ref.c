@@ -8,15 +8,18 @@
 #define NR 5
 #define UNIT 3
 
-static void run(int64_t k, const void *packed_a, const void *packed_b, int32_t *c) {
-    const int8_t *a = packed_a;
-    const int8_t *b = packed_b;
-    for (int64_t i = 0; i < MR; i++) {
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    const int8_t *b = panel->b;
+    for (int64_t i = 0; i < rows; i++) {
+        const int8_t *row = (const int8_t *)a + i * panel->row_bytes;
         for (int64_t j = 0; j < NR; j++) {
-            int32_t sum = 0;
-            for (int64_t p = 0; p < k; p++) {
-                int64_t block = p / UNIT, within = p % UNIT;
-                sum += a[(block * MR + i) * UNIT + within] * b[(block * NR + j) * UNIT + within];
+            int32_t sum = panel->start[j];
+            for (int64_t s = 0; s < panel->segments; s++) {
+                for (int64_t p = 0; p < panel->k; p++) {
+                    const int64_t q = s * panel->k + p;
+                    const int32_t w = b[q / UNIT * NR * UNIT + j * UNIT + q % UNIT];
+                    sum = kdq_wrapping_add(sum, row[panel->offsets[s] + p] * w);
+                }
             }
             c[i * NR + j] = sum;
         }
@@ -32,6 +35,7 @@ static const kdq_kernel ref = {
     .layout = KDQ_INTERLEAVED,
     .width = 1,
     .run = run,
+    .vector = &kdq_vector_portable,
 };
 
 const kdq_kernel *kdq_kernel_ref(void) { return &ref; }

@@ -27,10 +27,9 @@ def gemm(a: np.ndarray, b: np.ndarray, *, isa: str | None = None) -> np.ndarray:
     if kernel == lib.kdq_kernel_ref():
         lib.kdq_gemm_s8s32_ref(m, n, k, pointer(a), k, pointer(b), n, pointer(c), n)
         return c
-    packed = np.empty(lib.kdq_packed_bytes(kernel, k, n), np.uint8)
-    lib.kdq_pack_weights(kernel, k, n, pointer(b), n, pointer(packed))
-    work = scratch(lib.kdq_gemm_scratch_bytes(kernel, m, k))
-    lib.kdq_gemm_s8s32(kernel, m, n, k, pointer(a), k, pointer(packed), pointer(c), n, work)
+    packed = pack_weights(kernel, b)
+    work = scratch(lib.kdq_gemm_scratch_bytes(packed.handle, m))
+    lib.kdq_gemm_s8s32(packed.handle, m, pointer(a), k, pointer(c), n, work)
     return c
 
 
@@ -113,7 +112,7 @@ def depthwise_conv2d(
 
     Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
     """
-    kernel_for(isa)  # one implementation serves all, but a wrong name is an error everywhere
+    kernel = kernel_for(isa)
     x = operands.check_batch("x", x, 4)
     out_shape = operands.depthwise_conv2d_shape(
         x.shape[1:],
@@ -131,6 +130,7 @@ def depthwise_conv2d(
     y = np.empty((len(x), *out_shape), np.int8)
     keep: list[Any] = []
     lib.kdq_depthwise_conv2d(
+        kernel,
         window,
         len(x),
         pointer(contiguous(x)),
@@ -162,18 +162,21 @@ def _convolve(
 ) -> None:
     """Fill ``y`` with the convolution of ``x`` by ``weight`` : (K, N)."""
     packed = pack_weights(
-        kernel, weight, np.asarray(bias), x_zero_point=x_zero_point, groups=groups
+        kernel,
+        weight,
+        np.asarray(bias),
+        x_zero_point=x_zero_point,
+        groups=groups,
+        segments=lib.kdq_conv2d_segments(window),
     )
     keep: list[Any] = []
     lib.kdq_conv2d(
-        kernel,
         window,
         len(x),
         pointer(contiguous(x)),
         x_zero_point,
-        pointer(packed.panels),
-        pointer(packed.bias),
+        packed.handle,
         requant_struct(requant, keep),
         pointer(y),
-        scratch(lib.kdq_conv2d_scratch_bytes(kernel, window, len(x))),
+        scratch(lib.kdq_conv2d_scratch_bytes(window, len(x), packed.handle)),
     )

@@ -25,7 +25,7 @@ def add(
     isa: str | None = None,
 ) -> np.ndarray:
     """:func:`kdq_ref.intref.add`: two int8 arrays of one shape to a third."""
-    kernel_for(isa)
+    chosen = kernel_for(isa)
     a = operands.check_batch("a", a)
     b = operands.check_batch("b", b)
     operands.add_shape(
@@ -41,6 +41,7 @@ def add(
     addends = ffi.new("kdq_addends *", [a_zero_point, b_zero_point, a_multiplier, b_multiplier])
     keep: list[Any] = []
     lib.kdq_add(
+        chosen,
         a.size,
         pointer(contiguous(a)),
         pointer(contiguous(b)),
@@ -53,12 +54,12 @@ def add(
 
 def lookup(x: np.ndarray, table: np.ndarray, *, isa: str | None = None) -> np.ndarray:
     """:func:`kdq_ref.intref.lookup`: ``table[x + 128]``, an int8 array of ``x``'s shape."""
-    kernel_for(isa)
+    chosen = kernel_for(isa)
     x = operands.check_batch("x", x)
     operands.lookup_shape(x.shape, table)
     y = np.empty(x.shape, np.int8)
     lib.kdq_lookup(
-        x.size, pointer(contiguous(x)), pointer(contiguous(np.asarray(table))), pointer(y)
+        chosen, x.size, pointer(contiguous(x)), pointer(contiguous(np.asarray(table))), pointer(y)
     )
     return y
 

@@ -114,6 +114,7 @@ class Plan:
         self.input_shape, self.output_shape, self.max_tile = shapes[0], output_shape, max_tile
         self._keep: list[Any] = []
         held = [_hold(kernel, step) for step in steps]
+        self._keep += held
         ops = ffi.new("kdq_op[]", len(steps))
         for op, step, weights in zip(ops, steps, held, strict=True):
             self._fill(op, step, weights)
@@ -205,14 +206,15 @@ class Plan:
                 f"a full tile of {self.max_tile} images {self.arena_bytes}"
             )
 
-    def _fill(self, op: Any, step: Step, weights: PackedWeights) -> None:
+    def _fill(self, op: Any, step: Step, weights: Held) -> None:
         """Describe a step to C."""
         op.kind = getattr(lib, _OP_KINDS[step.kind])
         op.source, op.source_b, op.target = step.sources[0], step.sources[-1], step.target
         op.x_zero_point = step.x_zero_point
-        panels, bias = pointer(weights.panels), pointer(weights.bias)
-        op.weight, op.folded_bias = panels, bias
-        self._keep += (panels, bias)
+        if isinstance(weights, PackedWeights):
+            op.weights = weights.handle
+        else:
+            op.weight, op.folded_bias = pointer(weights.weight), pointer(weights.bias)
         if step.window is not None:
             op.window = step.window[0]
         if step.addends is not None:
@@ -234,10 +236,27 @@ _OP_KINDS = {
 }
 
 
-def _hold(kernel: Any, step: Step) -> PackedWeights:
+@dataclass(frozen=True, eq=False)
+class PlainWeights:
+    """Weights (or a table) that are read as they are, and the folded bias; either may be empty."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.weight.nbytes + self.bias.nbytes
+
+
+Held = PackedWeights | PlainWeights
+
+
+def _hold(kernel: Any, step: Step) -> Held:
     """Return the plan's own copy of a step's weights, in the form its C function reads."""
+    nothing = np.empty(0, np.int32)
     if step.weight is None:
-        return PackedWeights(np.empty(0, np.uint8), np.empty(0, np.int32))
+        return PlainWeights(np.empty(0, np.int8), nothing)
     if step.kind in _PRODUCTS:
         assert step.bias is not None
         return pack_weights(
@@ -246,11 +265,14 @@ def _hold(kernel: Any, step: Step) -> PackedWeights:
             step.bias,
             x_zero_point=step.x_zero_point,
             groups=step.groups,
+            segments=lib.kdq_conv2d_segments(step.window),
+            # The pixels of one image are many rows; a dense layer may be asked for a single one.
+            wide=step.kind == "conv2d",
         )
     plain = np.array(step.weight, order="C")
     if step.bias is None:
-        return PackedWeights(plain, np.empty(0, np.int32))
-    return PackedWeights(plain, fold_bias(as_matrix(plain), step.bias, step.x_zero_point))
+        return PlainWeights(plain, nothing)
+    return PlainWeights(plain, fold_bias(as_matrix(plain), step.bias, step.x_zero_point))
 
 
 def _check_writable(name: str, array: np.ndarray, dtype: np.dtype) -> None:

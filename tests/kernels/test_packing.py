@@ -17,33 +17,69 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _panels(weight: np.ndarray, nr: int, unit: int, flat: bool, dtype: type) -> np.ndarray:
+ALIGN = 64
+
+
+def _panels(
+    weight: np.ndarray, segments: int, nr: int, unit: int, flat: bool, dtype: type
+) -> np.ndarray:
     """The drawing, in NumPy: pad to whole panels and units, then order the axes."""
     k, n = weight.shape
-    padded_k, padded_n = -(-k // unit) * unit, -(-n // nr) * nr
-    padded = np.zeros((padded_k, padded_n), dtype)
-    padded[:k, :n] = weight
+    depth = k // segments
+    padded_k, padded_n = -(-depth // unit) * unit, -(-n // nr) * nr
+    padded = np.zeros((segments, padded_k, padded_n), dtype)
+    padded[:, :depth, :n] = weight.reshape(segments, depth, n)
     run = max(1, padded_k) if flat else unit
-    runs = padded.reshape(padded_k // run, run, padded_n // nr, nr)
+    runs = padded.reshape(segments * padded_k // run, run, padded_n // nr, nr)
     return runs.transpose(2, 0, 3, 1).ravel()  # panel, run of k, column, element
 
 
 @pytest.mark.parametrize(
-    ("isa", "nr", "unit", "flat", "dtype"),
-    [("scalar", 4, 8, True, np.int16), ("ref", 5, 3, False, np.int8)],
+    ("isa", "wide", "nr", "unit", "flat", "dtype"),
+    [
+        ("scalar", False, 4, 8, True, np.int16),
+        ("ref", True, 5, 3, False, np.int8),
+        ("avx2", False, 16, 2, False, np.int8),
+        ("avx2", True, 16, 2, False, np.int16),
+    ],
 )
-@given(st.sampled_from(EDGES), st.sampled_from(EDGES), st.sampled_from([1, 2]), st.data())
+@given(
+    st.sampled_from(EDGES),
+    st.sampled_from(EDGES),
+    st.sampled_from([1, 2]),
+    st.sampled_from([1, 3]),
+    st.data(),
+)
 def test_panels_are_as_drawn(
-    isa: str, nr: int, unit: int, flat: bool, dtype: type, k: int, n: int, groups: int, data
+    isa: str,
+    wide: bool,
+    nr: int,
+    unit: int,
+    flat: bool,
+    dtype: type,
+    k: int,
+    n: int,
+    groups: int,
+    segments: int,
+    data: st.DataObject,
 ) -> None:
-    """Flat or interleaved, widened or not, zeros past the end, one group after the other."""
-    weight = data.draw(codes((k, groups * n), -127))
+    """Starting values, then panels: flat or interleaved, widened or not, group after group."""
+    if isa not in ("ref", *kernels.available_isas()):
+        pytest.skip(f"{isa} does not run here")
+    weight = data.draw(codes((segments * k, groups * n), -127))
+    bias = np.arange(groups * n, dtype=np.int32)
     packed = pack_weights(
-        kernel_for(isa), weight, np.zeros(groups * n, np.int32), x_zero_point=0, groups=groups
+        kernel_for(isa), weight, bias, groups=groups, segments=segments, wide=wide
     )
-    wanted = [_panels(part, nr, unit, flat, dtype) for part in np.split(weight, groups, axis=1)]
-    np.testing.assert_array_equal(packed.panels.view(dtype), np.concatenate(wanted))
-    assert packed.nbytes == packed.panels.nbytes + packed.bias.nbytes
+    starts = -(-n // nr) * nr
+    for g in range(groups):
+        columns = slice(g * n, (g + 1) * n)
+        data_of_group = packed.data[g]
+        np.testing.assert_array_equal(data_of_group[: n * 4].view(np.int32), bias[columns])
+        panels = data_of_group[-(-starts * 4 // ALIGN) * ALIGN :].view(dtype)
+        wanted = _panels(weight[:, columns], segments, nr, unit, flat, dtype)
+        np.testing.assert_array_equal(panels, wanted)
+    assert packed.nbytes == packed.data.nbytes
 
 
 @given(st.sampled_from(EDGES), st.sampled_from(EDGES), zero_points(), generators(), st.data())

@@ -1,0 +1,131 @@
+/* ukr_avx2.c - kernel "avx2": exact products with vpmaddwd on int8 widened to int16.
+ *
+ * A tile is 6 x 16: 12 sums of 8 int32. Per two elements of k: 2 vectors of weights (interleaved by
+ * 2: w[p][j] and w[p+1][j] side by side), and for each row one broadcast of the pair x[p], x[p+1] and
+ * 2 vpmaddwd + 2 vpaddd. A pair sum is at most 2 * 128 * 128: nothing saturates. 12 sums, 2 vectors
+ * of weights, a broadcast and a product are exactly the 16 registers. csrc/README.md reads the
+ * assembly.
+ *
+ * The compact form holds the weights as int8 in the same order and widens them in the loop. */
+#include <string.h>
+
+#include "kdq_internal.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define MR 6
+#define NR 16
+#define UNIT 2
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 static inline __m256i broadcast_pair(const int16_t *x) {
+    int32_t pair;
+    memcpy(&pair, x, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+
+AVX2 static inline __m256i multiply_add(__m256i sum, __m256i x, __m256i w) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+}
+
+/* gcc keeps arrays of vectors in memory: every sum has a name, and rows that a tile lacks vanish at
+ * compile time. */
+#define SUMS(i) __m256i c##i##0 = start0, c##i##1 = start1
+#define ROW(i)                                                                                    \
+    if (rows > i) {                                                                               \
+        const __m256i x = broadcast_pair(a##i + p);                                               \
+        c##i##0 = multiply_add(c##i##0, x, w0);                                                   \
+        c##i##1 = multiply_add(c##i##1, x, w1);                                                   \
+    }
+#define STORE(i)                                                                                  \
+    if (rows > i) {                                                                               \
+        _mm256_storeu_si256((__m256i *)(void *)(c + i * NR), c##i##0);                            \
+        _mm256_storeu_si256((__m256i *)(void *)(c + i * NR + 8), c##i##1);                        \
+    }
+
+AVX2 static inline __attribute__((always_inline)) void tile(const struct kdq_panel *panel,
+                                                           const int64_t rows, const int compact,
+                                                           const void *a, int32_t *c) {
+    const __m256i start0 = _mm256_loadu_si256((const __m256i *)(const void *)panel->start);
+    const __m256i start1 = _mm256_loadu_si256((const __m256i *)(const void *)(panel->start + 8));
+    const int64_t k = panel->k, row_bytes = panel->row_bytes;
+    const int16_t *wide = panel->b;
+    const int8_t *narrow = panel->b;
+    SUMS(0);
+    SUMS(1);
+    SUMS(2);
+    SUMS(3);
+    SUMS(4);
+    SUMS(5);
+    for (int64_t s = 0; s < panel->segments; s++) {
+        const int8_t *row = (const int8_t *)a + panel->offsets[s];
+        const int16_t *a0 = (const int16_t *)(const void *)row;
+        const int16_t *a1 = (const int16_t *)(const void *)(row + row_bytes);
+        const int16_t *a2 = (const int16_t *)(const void *)(row + 2 * row_bytes);
+        const int16_t *a3 = (const int16_t *)(const void *)(row + 3 * row_bytes);
+        const int16_t *a4 = (const int16_t *)(const void *)(row + 4 * row_bytes);
+        const int16_t *a5 = (const int16_t *)(const void *)(row + 5 * row_bytes);
+        for (int64_t p = 0; p < k; p += UNIT) {
+            __m256i w0, w1;
+            if (compact) {
+                w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)narrow));
+                w1 = _mm256_cvtepi8_epi16(
+                    _mm_loadu_si128((const __m128i *)(const void *)(narrow + 16)));
+                narrow += UNIT * NR;
+            } else {
+                w0 = _mm256_loadu_si256((const __m256i *)(const void *)wide);
+                w1 = _mm256_loadu_si256((const __m256i *)(const void *)(wide + 16));
+                wide += UNIT * NR;
+            }
+            ROW(0)
+            ROW(1)
+            ROW(2)
+            ROW(3)
+            ROW(4)
+            ROW(5)
+        }
+    }
+    STORE(0)
+    STORE(1)
+    STORE(2)
+    STORE(3)
+    STORE(4)
+    STORE(5)
+}
+
+#define BY_ROWS(COMPACT)                                                                          \
+    switch (rows) {                                                                               \
+    case 1: tile(panel, 1, COMPACT, a, c); break;                                                 \
+    case 2: tile(panel, 2, COMPACT, a, c); break;                                                 \
+    case 3: tile(panel, 3, COMPACT, a, c); break;                                                 \
+    case 4: tile(panel, 4, COMPACT, a, c); break;                                                 \
+    case 5: tile(panel, 5, COMPACT, a, c); break;                                                 \
+    default: tile(panel, 6, COMPACT, a, c); break;                                                \
+    }
+
+AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    BY_ROWS(0)
+}
+
+AVX2 static void run_compact(const struct kdq_panel *panel, int64_t rows, const void *a,
+                             int32_t *c) {
+    BY_ROWS(1)
+}
+
+const kdq_kernel kdq_avx2 = {
+    .name = "avx2",
+    .needs = UINT64_C(1) << KDQ_AVX2,
+    .mr = MR,
+    .nr = NR,
+    .k_unit = UNIT,
+    .layout = KDQ_INTERLEAVED,
+    .width = 2,
+    .run = run,
+    .run_compact = run_compact,
+    .compact_rows = 8,
+    .vector = &kdq_vector_avx2,
+};
+#else
+typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */
+#endif

@@ -30,26 +30,21 @@ static int is_pointwise(const kdq_window *w) {
 }
 
 /* The lines in scratch, and how many output lines use them at a time. */
-struct lines {
-    int64_t out;             /* output lines of a block */
-    int64_t in;              /* input lines of a block */
-    int64_t columns;         /* pixels of a loaded line */
-    int64_t bytes;           /* of a loaded line */
+struct block_lines {
+    struct kdq_lines line;
+    int64_t out, in; /* lines of output and of input */
 };
 
 static int64_t lines_for(const kdq_window *w, int64_t out) {
     return (out - 1) * w->stride_h + (int64_t)(w->kernel_h - 1) * w->dilation_h + 1;
 }
 
-static struct lines plan_lines(const kdq_window *w, const kdq_kernel *kernel) {
-    struct lines lines;
-    lines.columns = (int64_t)(w->out_w - 1) * w->stride_w +
-                    (int64_t)(w->kernel_w - 1) * w->dilation_w + 1;
-    /* A kernel reads whole units, so a little past the last tap. */
-    const int64_t elements = lines.columns * w->in_c + kernel->k_unit;
-    lines.bytes = kdq_round_up(elements * kernel->width, KDQ_ALIGN);
+static struct block_lines plan_lines(const kdq_window *w, const kdq_kernel *kernel) {
+    const int64_t columns = (int64_t)(w->out_w - 1) * w->stride_w +
+                            (int64_t)(w->kernel_w - 1) * w->dilation_w + 1;
+    struct block_lines lines = {.line = kdq_lines_for(kernel, w, columns)};
     lines.out = kdq_max(1, kdq_min(w->out_h, BLOCK_ROWS / kdq_max(1, w->out_w)));
-    while (lines.out > 1 && lines_for(w, lines.out) * lines.bytes > BLOCK_BYTES) {
+    while (lines.out > 1 && lines_for(w, lines.out) * lines.line.bytes > BLOCK_BYTES) {
         lines.out--;
     }
     lines.in = lines_for(w, lines.out);
@@ -57,17 +52,20 @@ static struct lines plan_lines(const kdq_window *w, const kdq_kernel *kernel) {
 }
 
 int64_t kdq_conv2d_scratch_bytes(const kdq_window *w, int64_t images, const kdq_weights *weights) {
+    if (weights->form == KDQ_WINOGRAD) {
+        return kdq_winograd_scratch_bytes(w, images, weights);
+    }
     if (is_pointwise(w)) {
         return kdq_gemm_scratch_bytes(weights, images * w->out_h * w->out_w);
     }
-    const struct lines lines = plan_lines(w, weights->kernel);
+    const struct block_lines lines = plan_lines(w, weights->kernel);
     const int64_t offsets = kdq_conv2d_segments(w) * (int64_t)sizeof(int64_t);
-    return kdq_round_up(offsets, KDQ_ALIGN) + lines.in * lines.bytes +
+    return kdq_round_up(offsets, KDQ_ALIGN) + lines.in * lines.line.bytes +
            kdq_block_scratch_bytes(weights, lines.out * w->out_w);
 }
 
 /* Where the segments of a window begin, seen from its first tap. */
-static void find_segments(const kdq_window *w, const struct lines *lines, int64_t pixel_bytes,
+static void find_segments(const kdq_window *w, const struct kdq_lines *lines, int64_t pixel_bytes,
                           int64_t *offsets) {
     const int64_t taps = taps_are_apart(w) ? w->kernel_w : 1;
     for (int64_t i = 0; i < w->kernel_h; i++) {
@@ -77,24 +75,14 @@ static void find_segments(const kdq_window *w, const struct lines *lines, int64_
     }
 }
 
-/* Input line ih of an image, padded; a line outside the image is all padding. */
-static void load_line(const kdq_window *w, const kdq_kernel *kernel, const struct lines *lines,
-                      const int8_t *image, int64_t ih, int32_t padding, int8_t *line) {
-    const int64_t c = w->in_c, width = kernel->width, all = lines->columns * c + kernel->k_unit;
-    int64_t before = all, real = 0;
-    if (ih >= 0 && ih < w->in_h) {
-        before = kdq_min(w->pad_left, lines->columns) * c;
-        real = kdq_min(w->in_w, lines->columns - before / kdq_max(1, c)) * c;
-    }
-    kdq_load_constant(kernel, before, padding, line);
-    kdq_load(kernel, real, image + ih * w->in_w * c, line + before * width);
-    kdq_load_constant(kernel, all - before - real, padding, line + (before + real) * width);
-}
-
 void kdq_conv2d(const kdq_window *w, int64_t images, const int8_t *x, int32_t x_zero_point,
                 const kdq_weights *weights, const kdq_requant *requant, int8_t *y, void *scratch) {
     const int64_t group_in = w->in_c / w->groups, group_out = w->out_c / w->groups;
     const kdq_kernel *kernel = weights->kernel;
+    if (weights->form == KDQ_WINOGRAD) {
+        kdq_winograd(w, images, x, x_zero_point, weights, requant, y, scratch);
+        return;
+    }
     if (is_pointwise(w)) {
         for (int64_t g = 0; g < w->groups; g++) {
             const kdq_requant from = kdq_requant_from(requant, g * group_out);
@@ -105,18 +93,18 @@ void kdq_conv2d(const kdq_window *w, int64_t images, const int8_t *x, int32_t x_
         }
         return;
     }
-    const struct lines lines = plan_lines(w, kernel);
+    const struct block_lines lines = plan_lines(w, kernel);
     const int64_t pixel_bytes = (int64_t)w->in_c * kernel->width;
     int64_t *offsets = scratch;
     int8_t *loaded = (int8_t *)scratch +
                      kdq_round_up(kdq_conv2d_segments(w) * (int64_t)sizeof *offsets, KDQ_ALIGN);
-    find_segments(w, &lines, pixel_bytes, offsets);
+    find_segments(w, &lines.line, pixel_bytes, offsets);
     for (int64_t b = 0; b < images; b++, x += (int64_t)w->in_h * w->in_w * w->in_c) {
         for (int64_t oh = 0; oh < w->out_h; oh += lines.out) {
             const int64_t out = kdq_min(lines.out, w->out_h - oh), in = lines_for(w, out);
             for (int64_t i = 0; i < in; i++) {
-                load_line(w, kernel, &lines, x, oh * w->stride_h - w->pad_top + i, x_zero_point,
-                          loaded + i * lines.bytes);
+                kdq_load_line(kernel, w, &lines.line, x, oh * w->stride_h - w->pad_top + i,
+                              x_zero_point, loaded + i * lines.line.bytes);
             }
             for (int64_t g = 0; g < w->groups; g++) {
                 const kdq_requant from = kdq_requant_from(requant, g * group_out);
@@ -125,10 +113,10 @@ void kdq_conv2d(const kdq_window *w, int64_t images, const int8_t *x, int32_t x_
                 const struct kdq_block block = {.a = loaded + g * group_in * kernel->width,
                                                 .lines = out,
                                                 .rows = w->out_w,
-                                                .line_bytes = w->stride_h * lines.bytes,
+                                                .line_bytes = w->stride_h * lines.line.bytes,
                                                 .row_bytes = w->stride_w * pixel_bytes,
                                                 .offsets = offsets};
-                kdq_multiply_block(weights + g, &block, &target, loaded + lines.in * lines.bytes);
+                kdq_multiply_block(weights + g, &block, &target, loaded + lines.in * lines.line.bytes);
             }
             y += out * w->out_w * w->out_c;
         }

@@ -1,7 +1,11 @@
 /* cpu.c - what this CPU can execute and its OS preserves across context switches.
  *
- * A vector extension counts only if CPUID announces it and XGETBV says that the OS saves its
- * registers. Intel SDM vol. 1, 14.3 (AVX) and 15.2 (AVX-512). Other architectures: no bits. */
+ * x86: a vector extension counts only if CPUID announces it and XGETBV says that the OS saves its
+ * registers. Intel SDM vol. 1, 14.3 (AVX) and 15.2 (AVX-512).
+ *
+ * aarch64: NEON is part of it; Linux says what else there is (Documentation/arch/arm64/elf_hwcaps.rst).
+ * macOS is not asked: no bits, so kernel "neon" runs there, also on chips that could do more. Other
+ * architectures: no bits. */
 #include "kdq_internal.h"
 
 static const char *const names[KDQ_FEATURES] = {
@@ -9,6 +13,8 @@ static const char *const names[KDQ_FEATURES] = {
     [KDQ_AVX512] = "AVX512_F_BW_VL",
     [KDQ_AVX512_VNNI] = "AVX512_VNNI",
     [KDQ_AVX_VNNI] = "AVX_VNNI",
+    [KDQ_DOTPROD] = "DOTPROD",
+    [KDQ_I8MM] = "I8MM",
 };
 
 const char *kdq_feature_name(int32_t bit) {
@@ -49,6 +55,15 @@ uint64_t kdq_cpu_features(void) {
         features |= when(a, 4, KDQ_AVX_VNNI);
     }
     return features;
+}
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+uint64_t kdq_cpu_features(void) {
+    /* Bits of the kernel's interface; an old libc may lack their names. */
+    const int dotprod = 20, i8mm = 13;
+    const uint64_t first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+    return (first >> dotprod & 1) << KDQ_DOTPROD | (second >> i8mm & 1) << KDQ_I8MM;
 }
 #else
 uint64_t kdq_cpu_features(void) { return 0; }

@@ -5,13 +5,25 @@
  * no mutable state.
  *
  * A kernel is added by a file ukr_<name>.c, a declaration in kdq_internal.h, a line here and its name
- * in csrc/build_ffi.py. The order to come: avx512vnni, avxvnni, avx2 on x86; i8mm, neondot, neon on
- * aarch64; scalar stays last. */
+ * in csrc/build_ffi.py. */
 #include "kdq_internal.h"
 
 static const kdq_kernel *const table[] = {
 #if defined(__x86_64__)
+    &kdq_avx512vnni,
+#if defined(KDQ_COMPILES_AVX_VNNI)
+    &kdq_avxvnni,
+#endif
     &kdq_avx2,
+#endif
+#if defined(KDQ_COMPILES_I8MM)
+    &kdq_i8mm,
+#endif
+#if defined(KDQ_COMPILES_DOTPROD)
+    &kdq_neondot,
+#endif
+#if defined(KDQ_AARCH64)
+    &kdq_neon,
 #endif
     &kdq_scalar,
 };

@@ -42,9 +42,8 @@ int64_t kdq_block_scratch_bytes(const kdq_weights *weights, int64_t rows) {
     return kdq_round_up(strip, KDQ_ALIGN) + kdq_round_up(wide_bytes(weights, rows), KDQ_ALIGN);
 }
 
-/* All rows, columns j .., from a strip of sums with row stride nr. */
-static void write_strip(const kdq_weights *weights, const struct kdq_target *target,
-                        const int32_t *sums, int64_t rows, int64_t j) {
+void kdq_write_strip(const kdq_weights *weights, const struct kdq_target *target,
+                     const int32_t *sums, int64_t rows, int64_t j) {
     const int64_t nr = weights->kernel->nr, columns = kdq_min(nr, weights->n - j);
     if (target->y != NULL) {
         const kdq_requant requant = kdq_requant_from(target->requant, j);
@@ -58,6 +57,16 @@ static void write_strip(const kdq_weights *weights, const struct kdq_target *tar
     }
 }
 
+/* Tiles of nearly equal height: 7 rows are 4 and 3 rather than 6 and 1. */
+void kdq_multiply_rows(kdq_micro_kernel *run, const kdq_kernel *kernel,
+                       const struct kdq_panel *panel, int64_t rows, const int8_t *a, int32_t *c) {
+    for (int64_t tiles = (rows + kernel->mr - 1) / kernel->mr; tiles > 0; tiles--) {
+        const int64_t height = (rows + tiles - 1) / tiles;
+        run(panel, height, a, c);
+        rows -= height, a += height * panel->row_bytes, c += height * kernel->nr;
+    }
+}
+
 void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
                         const struct kdq_target *target, void *scratch) {
     const kdq_kernel *kernel = weights->kernel;
@@ -68,8 +77,6 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
     kdq_micro_kernel *run = kdq_element_bytes(weights) == kernel->width || widens
                                 ? kernel->run
                                 : kernel->run_compact;
-    /* Tiles of nearly equal height: 7 rows are 4 and 3 rather than 6 and 1. */
-    const int64_t tiles = (block->rows + kernel->mr - 1) / kernel->mr;
     int32_t *sums = scratch;
     int8_t *wide = (int8_t *)scratch + kdq_round_up(rows * nr * (int64_t)sizeof *sums, KDQ_ALIGN);
     const int8_t *b = (const int8_t *)weights->data + kdq_panels_at(weights);
@@ -85,14 +92,11 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
         }
         int32_t *c = sums;
         for (int64_t line = 0; line < block->lines; line++) {
-            const int8_t *a = block->a + line * block->line_bytes;
-            for (int64_t tile = 0, r = 0; tile < tiles; tile++) {
-                const int64_t height = (block->rows - r + tiles - tile - 1) / (tiles - tile);
-                run(&panel, height, a + r * block->row_bytes, c);
-                r += height, c += height * nr;
-            }
+            kdq_multiply_rows(run, kernel, &panel, block->rows, block->a + line * block->line_bytes,
+                              c);
+            c += block->rows * nr;
         }
-        write_strip(weights, target, sums, rows, j);
+        kdq_write_strip(weights, target, sums, rows, j);
     }
 }
 

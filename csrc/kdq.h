@@ -106,10 +106,12 @@ typedef struct {
 } kdq_weights;
 
 /* A kernel may read wider elements than int8. Such weights are held as int8 and widened a panel at a
- * time, which suits few rows; or widened once, which suits many. Other kernels have one form. */
+ * time, which suits few rows; or widened once, which suits many. Other kernels have one form.
+ * Or they are transformed for Winograd's F(2x2, 3x3) (winograd.c): only if kdq_winograd_fits. */
 enum kdq_form {
     KDQ_COMPACT = 0,
-    KDQ_WIDE = 1
+    KDQ_WIDE = 1,
+    KDQ_WINOGRAD = 2
 };
 
 int64_t kdq_weights_bytes(const kdq_weights *weights);
@@ -149,6 +151,12 @@ typedef struct {
 /* Segments that the weights of such a convolution must have, each of
  * kernel_h * kernel_w * (in_c / groups) / segments rows. */
 int64_t kdq_conv2d_segments(const kdq_window *window);
+
+/* Whether KDQ_WINOGRAD is exact for this convolution: its kernel and window are of the right kind, and
+ * with these weights b (9 * in_c, out_c) no integer on the way can overflow. Whether it also pays. */
+int32_t kdq_winograd_fits(const kdq_kernel *kernel, const kdq_window *window, const int8_t *b,
+                          int64_t ld_b);
+int32_t kdq_winograd_pays(const kdq_kernel *kernel, const kdq_window *window);
 
 /* weights[g] belongs to group g: in_c / groups channels to out_c / groups; all groups have one
  * kernel, form and shape. Padding has the value x_zero_point. A dense layer is the convolution with

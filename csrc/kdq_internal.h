@@ -62,6 +62,12 @@ struct kdq_vector {
     void (*quantize)(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
     void (*dequantize)(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);
     void (*lookup)(int64_t n, const int8_t *x, const int8_t *table, int8_t *y);
+    /* winograd.c: `tiles` neighbouring tiles from four lines of a loaded image, to 16 planes */
+    void (*winograd_input)(int64_t tiles, int64_t channels, const int16_t *const lines[4],
+                           int16_t *v, int64_t ld_v, int64_t plane);
+    /* 16 planes of products to accumulators of two lines of `columns` pixels; lower may be NULL */
+    void (*winograd_output)(int64_t columns, int64_t channels, const int32_t *m, int64_t plane,
+                            const int32_t *start, int32_t *upper, int32_t *lower);
 };
 
 /* How a kernel's operands are stored and where it may run. Weights: with u = k_unit (INTERLEAVED) or
@@ -80,6 +86,7 @@ struct kdq_kernel {
      * weights have only one form, the one that `run` reads. */
     kdq_micro_kernel *run_compact;
     int64_t compact_rows;
+    int64_t winograd_from; /* input channels from which KDQ_WINOGRAD pays (width 2 only) */
     const struct kdq_vector *vector;
 };
 
@@ -88,10 +95,39 @@ extern const kdq_kernel kdq_scalar;                 /* ukr_scalar.c */
 #if defined(__x86_64__)
 extern const struct kdq_vector kdq_vector_avx2; /* vector_avx2.c */
 extern const kdq_kernel kdq_avx2;               /* ukr_avx2.c */
+extern const kdq_kernel kdq_avx512vnni;         /* ukr_avx512vnni.c */
+#endif
+/* What an older compiler does not know stays out of the table. NEON lanes are in memory order only
+ * where that is little-endian; clang before 16 hides intrinsics that its command line lacks. */
+#if defined(__x86_64__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define KDQ_COMPILES_AVX_VNNI
+extern const kdq_kernel kdq_avxvnni; /* ukr_avxvnni.c */
+#endif
+#if defined(__AARCH64EL__)
+#define KDQ_AARCH64
+extern const struct kdq_vector kdq_vector_neon; /* vector_neon.c */
+extern const kdq_kernel kdq_neon;               /* ukr_neon.c */
+#if defined(__ARM_FEATURE_DOTPROD) || !defined(__clang__) || __clang_major__ >= 16
+#define KDQ_COMPILES_DOTPROD
+extern const kdq_kernel kdq_neondot; /* ukr_neondot.c */
+#endif
+#if defined(__ARM_FEATURE_MATMUL_INT8) ||                                                         \
+    (defined(__clang__) ? __clang_major__ >= 16 : __GNUC__ >= 10)
+#define KDQ_COMPILES_I8MM
+extern const kdq_kernel kdq_i8mm; /* ukr_i8mm.c */
+#endif
 #endif
 
 /* cpu.c: bits of kdq_cpu_features, in the order of kdq_feature_name. */
-enum kdq_feature { KDQ_AVX2, KDQ_AVX512, KDQ_AVX512_VNNI, KDQ_AVX_VNNI, KDQ_FEATURES };
+enum kdq_feature {
+    KDQ_AVX2,
+    KDQ_AVX512,
+    KDQ_AVX512_VNNI,
+    KDQ_AVX_VNNI,
+    KDQ_DOTPROD,
+    KDQ_I8MM,
+    KDQ_FEATURES
+};
 
 static inline int64_t kdq_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t kdq_max(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -125,15 +161,29 @@ static inline int8_t kdq_clamp(int32_t v, int32_t low, int32_t high) {
 }
 
 /* pack.c: where the parts of packed weights are. */
-static inline int64_t kdq_panel_elements(const kdq_weights *w) {
-    return w->segments * kdq_padded_k(w->kernel, w->k) * w->kernel->nr;
-}
+int64_t kdq_panel_elements(const kdq_weights *weights);
 int64_t kdq_element_bytes(const kdq_weights *weights);
 int64_t kdq_panels_at(const kdq_weights *weights); /* byte of data at which the first panel begins */
 
 /* pack.c: n activations in the form that the kernel reads. */
 void kdq_load(const kdq_kernel *kernel, int64_t n, const int8_t *x, void *to);
 void kdq_load_constant(const kdq_kernel *kernel, int64_t n, int32_t x, void *to);
+
+/* pack.c: element of a panel where element p of column i of segment s lies. */
+int64_t kdq_panel_index(const kdq_kernel *kernel, int64_t k, int64_t s, int64_t p, int64_t i);
+
+/* lines.c: input lines of a convolution, loaded and padded left and right. */
+struct kdq_lines {
+    int64_t columns;  /* pixels of a line */
+    int64_t elements; /* of a line, with a little past the last pixel, as kernels read whole units */
+    int64_t bytes;    /* from line to line */
+};
+struct kdq_lines kdq_lines_for(const kdq_kernel *kernel, const kdq_window *window, int64_t columns);
+
+/* Line ih of an image; one that lies outside the image is all padding. */
+void kdq_load_line(const kdq_kernel *kernel, const kdq_window *window,
+                   const struct kdq_lines *lines, const int8_t *image, int64_t ih, int32_t padding,
+                   void *to);
 
 /* gemm.c: a block of activations, loaded: `lines` runs of `rows` rows each. */
 struct kdq_block {
@@ -155,6 +205,29 @@ struct kdq_target {
 int64_t kdq_block_scratch_bytes(const kdq_weights *weights, int64_t rows);
 void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
                         const struct kdq_target *target, void *scratch);
+
+/* gemm.c: any number of rows by one panel of weights; run is one of the kernel's. */
+void kdq_multiply_rows(kdq_micro_kernel *run, const kdq_kernel *kernel,
+                       const struct kdq_panel *panel, int64_t rows, const int8_t *a, int32_t *c);
+
+/* gemm.c: all rows, columns j .. j + nr - 1, from a strip of sums with row stride nr. */
+void kdq_write_strip(const kdq_weights *weights, const struct kdq_target *target,
+                     const int32_t *sums, int64_t rows, int64_t j);
+
+/* winograd.c: weights of that form, and the convolution with them. */
+int64_t kdq_winograd_panel_elements(const kdq_weights *weights);
+void kdq_winograd_pack(const kdq_weights *weights, const int8_t *b, int64_t ld_b, int16_t *panels);
+int64_t kdq_winograd_scratch_bytes(const kdq_window *window, int64_t images,
+                                   const kdq_weights *weights);
+void kdq_winograd(const kdq_window *window, int64_t images, const int8_t *x, int32_t x_zero_point,
+                  const kdq_weights *weights, const kdq_requant *requant, int8_t *y,
+                  void *scratch);
+
+/* winograd_avx2.c: of kdq_vector_avx2 */
+void kdq_winograd_input_avx2(int64_t tiles, int64_t channels, const int16_t *const lines[4],
+                             int16_t *v, int64_t ld_v, int64_t plane);
+void kdq_winograd_output_avx2(int64_t columns, int64_t channels, const int32_t *m, int64_t plane,
+                              const int32_t *start, int32_t *upper, int32_t *lower);
 
 /* gemm.c: the whole of kdq_gemm_s8s32 and kdq_gemm_s8s8. */
 void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,

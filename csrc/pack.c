@@ -8,6 +8,17 @@
 
 #include "kdq_internal.h"
 
+int64_t kdq_panel_elements(const kdq_weights *w) {
+    return w->form == KDQ_WINOGRAD ? kdq_winograd_panel_elements(w)
+                                   : w->segments * kdq_padded_k(w->kernel, w->k) * w->kernel->nr;
+}
+
+int64_t kdq_panel_index(const kdq_kernel *kernel, int64_t k, int64_t s, int64_t p, int64_t i) {
+    const int64_t padded_k = kdq_padded_k(kernel, k), q = s * padded_k + p;
+    const int64_t u = kernel->layout == KDQ_FLAT ? kdq_max(1, padded_k) : kernel->k_unit;
+    return q / u * kernel->nr * u + i * u + q % u;
+}
+
 int64_t kdq_element_bytes(const kdq_weights *w) {
     return w->kernel->run_compact != NULL && w->form == KDQ_COMPACT ? 1 : w->kernel->width;
 }
@@ -25,17 +36,16 @@ int64_t kdq_weights_bytes(const kdq_weights *w) {
 /* Columns j .. j + columns - 1 of b as one panel of bytes (width 1) or int16 (width 2). */
 static void pack_panel(const kdq_weights *w, int64_t width, int64_t j, int64_t columns,
                        const int8_t *b, int64_t ld_b, void *panel) {
-    const int64_t nr = w->kernel->nr, k = kdq_padded_k(w->kernel, w->k);
-    const int64_t u = w->kernel->layout == KDQ_FLAT ? kdq_max(1, k) : w->kernel->k_unit;
+    const int64_t next = kdq_panel_index(w->kernel, w->k, 0, 0, 1);
     for (int64_t s = 0; s < w->segments; s++) {
         for (int64_t p = 0; p < w->k; p++) {
             const int8_t *row = b + (s * w->k + p) * ld_b + j;
-            const int64_t q = s * k + p, at = q / u * nr * u + q % u;
+            const int64_t at = kdq_panel_index(w->kernel, w->k, s, p, 0);
             for (int64_t i = 0; i < columns; i++) {
                 if (width == 1) {
-                    ((int8_t *)panel)[at + i * u] = row[i];
+                    ((int8_t *)panel)[at + i * next] = row[i];
                 } else {
-                    ((int16_t *)panel)[at + i * u] = row[i];
+                    ((int16_t *)panel)[at + i * next] = row[i];
                 }
             }
         }
@@ -48,8 +58,12 @@ void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const
     const int64_t panel_bytes = kdq_panel_elements(w) * width;
     int8_t *panel = (int8_t *)w->data + kdq_panels_at(w);
     memset(w->data, 0, (size_t)kdq_weights_bytes(w));
-    for (int64_t j = 0; j < w->n; j += nr, panel += panel_bytes) {
-        pack_panel(w, width, j, kdq_min(nr, w->n - j), b, ld_b, panel);
+    if (w->form == KDQ_WINOGRAD) {
+        kdq_winograd_pack(w, b, ld_b, (int16_t *)(void *)panel);
+    } else {
+        for (int64_t j = 0; j < w->n; j += nr, panel += panel_bytes) {
+            pack_panel(w, width, j, kdq_min(nr, w->n - j), b, ld_b, panel);
+        }
     }
     kdq_fold_bias(w->segments * w->k, w->n, b, ld_b, bias,
                   x_zero_point + (w->kernel->flip ? 128 : 0), w->data);

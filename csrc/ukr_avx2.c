@@ -124,6 +124,7 @@ const kdq_kernel kdq_avx2 = {
     .run = run,
     .run_compact = run_compact,
     .compact_rows = 8,
+    .winograd_from = 16,
     .vector = &kdq_vector_avx2,
 };
 #else

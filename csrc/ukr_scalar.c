@@ -54,5 +54,6 @@ const kdq_kernel kdq_scalar = {
     .layout = KDQ_FLAT,
     .width = 2,
     .run = run,
+    .winograd_from = 64,
     .vector = &kdq_vector_portable,
 };

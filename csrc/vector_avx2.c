@@ -235,6 +235,8 @@ const struct kdq_vector kdq_vector_avx2 = {
     .quantize = quantize,
     .dequantize = dequantize,
     .lookup = lookup,
+    .winograd_input = kdq_winograd_input_avx2,
+    .winograd_output = kdq_winograd_output_avx2,
 };
 #else
 typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */

@@ -11,7 +11,7 @@ from kdq_ref.geometry import Padding, Pair
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct, scratch, window_struct
 from kdq_ref.kernels.core import lib
 from kdq_ref.kernels.dispatch import kernel_for
-from kdq_ref.kernels.packing import fold_bias, pack_weights
+from kdq_ref.kernels.packing import fitting_form, fold_bias, pack_weights
 from kdq_ref.rounding import Requant
 
 
@@ -53,7 +53,7 @@ def dense(
     )
     y = np.empty((len(x), n), np.int8)
     window = window_struct((1, 1, x.shape[1]), (1, 1, n))
-    _convolve(kernel, window, x, np.asarray(weight), bias, x_zero_point, requant, 1, y)
+    _convolve(kernel, window, x, np.asarray(weight), bias, x_zero_point, requant, 1, "compact", y)
     return y
 
 
@@ -69,8 +69,12 @@ def conv2d(
     dilation: Pair = (1, 1),
     groups: int = 1,
     isa: str | None = None,
+    form: str | None = None,
 ) -> np.ndarray:
     """:func:`kdq_ref.intref.conv2d`: (B, H, W, C) int8 to (B, OH, OW, O) int8.
+
+    ``form`` is how weights are held, of :data:`kdq_ref.kernels.packing.FORMS`: by default what
+    suits the shape. It changes no bit.
 
     Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
     """
@@ -91,8 +95,10 @@ def conv2d(
     window = window_struct(
         x.shape[1:], out_shape, weight.shape[:2], stride, padding, dilation, groups
     )
+    matrix = as_matrix(weight)
+    form = fitting_form(kernel, window, matrix, form)
     y = np.empty((len(x), *out_shape), np.int8)
-    _convolve(kernel, window, x, as_matrix(weight), bias, x_zero_point, requant, groups, y)
+    _convolve(kernel, window, x, matrix, bias, x_zero_point, requant, groups, form, y)
     return y
 
 
@@ -158,6 +164,7 @@ def _convolve(
     x_zero_point: int,
     requant: Requant,
     groups: int,
+    form: str,
     y: np.ndarray,
 ) -> None:
     """Fill ``y`` with the convolution of ``x`` by ``weight`` : (K, N)."""
@@ -168,6 +175,7 @@ def _convolve(
         x_zero_point=x_zero_point,
         groups=groups,
         segments=lib.kdq_conv2d_segments(window),
+        form=form,
     )
     keep: list[Any] = []
     lib.kdq_conv2d(

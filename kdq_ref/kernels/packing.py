@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.kernels.buffers import contiguous, pointer
 from kdq_ref.kernels.core import ffi, lib
+
+FORMS = {"compact": 0, "wide": 1, "winograd": 2}
+"""How weights may be held (``enum kdq_form``): as int8, as wide as the kernel multiplies them, or
+transformed for F(2x2, 3x3)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +45,7 @@ def pack_weights(
     x_zero_point: int = 0,
     groups: int = 1,
     segments: int = 1,
-    wide: bool = False,
+    form: str = "compact",
 ) -> PackedWeights:
     """Pack ``weight`` : (K, N) int8, whose columns form ``groups`` equal runs.
 
@@ -56,14 +61,14 @@ def pack_weights(
     groups : int
     segments : int
         Into how many runs the activations of a row are split; divides K.
-    wide : bool
-        Hold elements as wide as the kernel multiplies them: faster for many rows, more memory.
+    form : str
+        Of :data:`FORMS`.
     """
     k, n = weight.shape
     group_n = n // groups
     handle = ffi.new(
         "kdq_weights[]",
-        [(kernel, segments, k // segments, group_n, int(wide), ffi.NULL)] * groups,
+        [(kernel, segments, k // segments, group_n, FORMS[form], ffi.NULL)] * groups,
     )
     data = np.empty((groups, lib.kdq_weights_bytes(handle)), np.uint8)
     source = pointer(contiguous(weight))
@@ -78,6 +83,32 @@ def pack_weights(
             x_zero_point,
         )
     return PackedWeights(handle, data)
+
+
+def fitting_form(kernel: Any, window: Any, weight: np.ndarray, form: str | None) -> str:
+    """Return the form in which a convolution's ``weight`` : (K, N) should be held.
+
+    Parameters
+    ----------
+    form : str, optional
+        What the caller wants, instead of what is fastest.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an unknown form, or Winograd's where it is not exact.
+    """
+    fits = lib.kdq_winograd_fits(kernel, window, pointer(contiguous(weight)), weight.shape[1])
+    if form is None:
+        return "winograd" if fits and lib.kdq_winograd_pays(kernel, window) else "wide"
+    if form not in FORMS:
+        raise InvalidArgumentError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
+    if form == "winograd" and not fits:
+        raise InvalidArgumentError(
+            "form 'winograd' needs a 3 x 3 convolution with stride 1, no dilation, no groups, a "
+            "kernel that multiplies int16, and weights whose sums over 4 * 9 * in_c fit int32"
+        )
+    return form
 
 
 def fold_bias(weight: np.ndarray, bias: np.ndarray, x_zero_point: int) -> np.ndarray:

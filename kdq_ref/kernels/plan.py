@@ -15,7 +15,7 @@ from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_name
 from kdq_ref.kernels.layout import first_fit, lifetimes
-from kdq_ref.kernels.packing import PackedWeights, fold_bias, pack_weights
+from kdq_ref.kernels.packing import PackedWeights, fitting_form, fold_bias, pack_weights
 from kdq_ref.operands import Shape
 from kdq_ref.rounding import Requant
 
@@ -259,15 +259,18 @@ def _hold(kernel: Any, step: Step) -> Held:
         return PlainWeights(np.empty(0, np.int8), nothing)
     if step.kind in _PRODUCTS:
         assert step.bias is not None
+        matrix = as_matrix(step.weight)
         return pack_weights(
             kernel,
-            as_matrix(step.weight),
+            matrix,
             step.bias,
             x_zero_point=step.x_zero_point,
             groups=step.groups,
             segments=lib.kdq_conv2d_segments(step.window),
             # The pixels of one image are many rows; a dense layer may be asked for a single one.
-            wide=step.kind == "conv2d",
+            form="compact"
+            if step.kind == "dense"
+            else fitting_form(kernel, step.window, matrix, None),
         )
     plain = np.array(step.weight, order="C")
     if step.bias is None:

@@ -14,10 +14,12 @@ from strategies.integer import (
     dense_problems,
     depthwise_problems,
     gemm_problems,
+    winograd_problems,
 )
 
 from kdq_ref import intref, kernels
-from kdq_ref.errors import DTypeError, RangeError, ShapeError
+from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
+from kdq_ref.kernels.packing import FORMS
 from kdq_ref.rounding import Requant, single_rounding
 
 ISAS = ["ref", *kernels.available_isas()]
@@ -105,6 +107,69 @@ def test_conv2d_crosses_blocks_of_rows(
     np.testing.assert_array_equal(
         kernels.conv2d(x, isa=isa, **keywords), intref.conv2d(x, **keywords)
     )
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa in ("avx2", "scalar")])
+@THOROUGHLY
+@given(winograd_problems())
+def test_every_form_of_weights_equals_the_specification(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """int8, widened, and Winograd's transform: odd sizes, tails of channels, extreme codes."""
+    x, keywords = problem
+    wanted = intref.conv2d(x, **keywords)
+    for form in FORMS:
+        np.testing.assert_array_equal(kernels.conv2d(x, isa=isa, form=form, **keywords), wanted)
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa in ("avx2", "scalar")])
+def test_winograd_crosses_blocks_of_tiles(isa: str) -> None:
+    """More tile rows than pass over the weights together, in the middle of an image; K is long."""
+    rng = np.random.default_rng(5)
+    for size, channels in (((21, 30), 24), ((5, 5), 700)):
+        x = rng.integers(-128, 128, (4, *size, channels), np.int8)
+        keywords: dict[str, Any] = {
+            "weight": rng.choice(np.array([-127, 127], np.int8), (3, 3, channels, 17)),
+            "bias": rng.integers(-1000, 1000, 17, np.int32),
+            "x_zero_point": 90,
+            "requant": Requant(single_rounding, single_rounding.constants(1.0, 2.0**-17, 1.0), 0),
+            "padding": (1, 1, 1, 1),
+        }
+        np.testing.assert_array_equal(
+            kernels.conv2d(x, isa=isa, form="winograd", **keywords), intref.conv2d(x, **keywords)
+        )
+
+
+def test_winograd_is_refused_where_it_might_overflow() -> None:
+    """4 * 128 * sum |w| must fit int32: 9 * 3669 weights of 127 do, one channel more does not."""
+    for channels, fits in ((3669, True), (3670, False)):
+        weight = np.full((3, 3, channels, 1), 127, np.int8)
+        x = np.full((1, 3, 3, channels), -128, np.int8)
+        keywords: dict[str, Any] = {"bias": np.zeros(1, np.int32), "x_zero_point": 0}
+        keywords["requant"] = Requant(
+            single_rounding, single_rounding.constants(1.0, 2.0**-23, 1.0), 0
+        )
+        wanted = intref.conv2d(x, weight, **keywords)
+        np.testing.assert_array_equal(kernels.conv2d(x, weight, **keywords), wanted)
+        if fits:
+            got = kernels.conv2d(x, weight, isa="scalar", form="winograd", **keywords)
+            np.testing.assert_array_equal(got, wanted)
+        else:
+            with pytest.raises(InvalidArgumentError, match="winograd"):
+                kernels.conv2d(x, weight, isa="scalar", form="winograd", **keywords)
+
+
+def test_forms_that_do_not_apply_are_refused() -> None:
+    """Unknown names, strides, and kernels whose elements are bytes."""
+    x, bias = np.zeros((1, 5, 5, 2), np.int8), np.zeros(2, np.int32)
+    weight = np.zeros((3, 3, 2, 2), np.int8)
+    keywords: dict[str, Any] = {"x_zero_point": 0, "requant": REQUANT}
+    with pytest.raises(InvalidArgumentError, match="'dense'"):
+        kernels.conv2d(x, weight, bias, form="dense", **keywords)
+    with pytest.raises(InvalidArgumentError, match="stride 1"):
+        kernels.conv2d(x, weight, bias, form="winograd", stride=(2, 1), **keywords)
+    with pytest.raises(InvalidArgumentError, match="int16"):
+        kernels.conv2d(x, weight, bias, form="winograd", isa="ref", **keywords)
 
 
 @THOROUGHLY

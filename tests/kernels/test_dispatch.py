@@ -21,6 +21,11 @@ pytestmark = pytest.mark.skipif(
 A = np.full((3, 4), -128, np.int8)
 
 
+def scalar_kernel() -> Any:
+    """The last of the table, which runs on any CPU."""
+    return lib.kdq_kernel_at(lib.kdq_kernel_count() - 1)
+
+
 @pytest.fixture(autouse=True)
 def _no_override(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests set KDQ_ISA themselves."""
@@ -46,10 +51,10 @@ def test_the_self_test_finds_saturated_pair_sums() -> None:
 
 def test_a_kernel_that_fails_is_passed_over_and_reported() -> None:
     """The next one runs, with a warning; asking for the faulty one by name is an error."""
-    table = dispatch.KernelTable([lib.kdq_kernel_saturating(), lib.kdq_kernel_at(0)])
+    table = dispatch.KernelTable([lib.kdq_kernel_saturating(), scalar_kernel()])
     with pytest.warns(RuntimeWarning, match="'saturating' gave a wrong answer"):
         chosen = table.select()
-    assert chosen == lib.kdq_kernel_at(0)
+    assert chosen == scalar_kernel()
     assert table.available() == table.names[1:]
     with pytest.raises(KernelSelfTestError, match="self-test"):
         table.select("saturating")
@@ -67,8 +72,8 @@ def test_what_the_cpu_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that is compiled in but cannot run here says which feature is missing."""
     avx512_vnni = 1 << 2
     monkeypatch.setattr(dispatch, "lib", _PretendMissing(lib.kdq_kernel_ref(), avx512_vnni))
-    table = dispatch.KernelTable([lib.kdq_kernel_ref(), lib.kdq_kernel_at(0)])
-    assert table.select() == lib.kdq_kernel_at(0)
+    table = dispatch.KernelTable([lib.kdq_kernel_ref(), scalar_kernel()])
+    assert table.select() == scalar_kernel()
     with pytest.raises(KernelUnavailableError) as caught:
         table.select("ref")
     assert not isinstance(caught.value, KernelSelfTestError)
@@ -133,7 +138,7 @@ def test_first_use_from_many_threads_tests_once(monkeypatch: pytest.MonkeyPatch)
 
     counting.kdq_kernel_self_test = self_test
     monkeypatch.setattr(dispatch, "lib", counting)
-    table = dispatch.KernelTable([lib.kdq_kernel_at(lib.kdq_kernel_count() - 1)])
+    table = dispatch.KernelTable([scalar_kernel()])
     with ThreadPoolExecutor(8) as pool:
         chosen = set(pool.map(lambda _: table.select(), range(64)))
     assert len(chosen) == 1

@@ -35,12 +35,12 @@ def _panels(
 
 
 @pytest.mark.parametrize(
-    ("isa", "wide", "nr", "unit", "flat", "dtype"),
+    ("isa", "form", "nr", "unit", "flat", "dtype"),
     [
-        ("scalar", False, 4, 8, True, np.int16),
-        ("ref", True, 5, 3, False, np.int8),
-        ("avx2", False, 16, 2, False, np.int8),
-        ("avx2", True, 16, 2, False, np.int16),
+        ("scalar", "compact", 4, 8, True, np.int16),
+        ("ref", "wide", 5, 3, False, np.int8),
+        ("avx2", "compact", 16, 2, False, np.int8),
+        ("avx2", "wide", 16, 2, False, np.int16),
     ],
 )
 @given(
@@ -52,7 +52,7 @@ def _panels(
 )
 def test_panels_are_as_drawn(
     isa: str,
-    wide: bool,
+    form: str,
     nr: int,
     unit: int,
     flat: bool,
@@ -69,7 +69,7 @@ def test_panels_are_as_drawn(
     weight = data.draw(codes((segments * k, groups * n), -127))
     bias = np.arange(groups * n, dtype=np.int32)
     packed = pack_weights(
-        kernel_for(isa), weight, bias, groups=groups, segments=segments, wide=wide
+        kernel_for(isa), weight, bias, groups=groups, segments=segments, form=form
     )
     starts = -(-n // nr) * nr
     for g in range(groups):

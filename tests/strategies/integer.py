@@ -132,6 +132,22 @@ def conv2d_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 @st.composite
+def winograd_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the keywords of a 3 x 3 convolution with stride 1."""
+    padding = tuple(draw(st.integers(0, 2)) for _ in range(4))
+    size = draw(st.tuples(st.integers(3, 9), st.integers(3, 13)))
+    c_in = draw(st.sampled_from([0, 1, 2, 3, 15, 16, 17, 33]))
+    c_out = draw(st.sampled_from([1, 3, 4, 5, 15, 16, 17, 33]))
+    return draw(codes((draw(st.integers(0, 3)), *size, c_in))), {
+        "weight": draw(codes((3, 3, c_in, c_out), -127)),
+        "bias": draw(biases(c_out)),
+        "x_zero_point": draw(zero_points()),
+        "requant": draw(requants(c_out, magnitude=2.0**13)),
+        "padding": padding,
+    }
+
+
+@st.composite
 def depthwise_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     """``x`` and the keywords of depthwise_conv2d."""
     size, keywords = draw(windows(dilated=True))

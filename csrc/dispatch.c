@@ -36,6 +36,8 @@ const kdq_kernel *kdq_kernel_at(int32_t index) {
 
 const char *kdq_kernel_name(const kdq_kernel *kernel) { return kernel->name; }
 
+const kdq_kernel *kdq_kernel_narrow(const kdq_kernel *kernel) { return kernel->narrow; }
+
 uint64_t kdq_kernel_missing(const kdq_kernel *kernel) {
     return kernel->needs & ~kdq_cpu_features();
 }

@@ -1,10 +1,8 @@
 /* elementwise.c - add with rescale, table look-up, quantize, dequantize, argmax: the loops are a
  * kernel's own (struct kdq_vector). */
-#include <string.h>
-
 #include "kdq_internal.h"
 
-#define BLOCK 256
+#define BLOCK 1024 /* sums held at a time, on the stack and in L1 */
 
 void kdq_add(const kdq_kernel *kernel, int64_t n, const int8_t *a, const int8_t *b,
              const kdq_addends *addends, const kdq_requant *requant, int8_t *y) {
@@ -26,15 +24,8 @@ void kdq_quantize(const kdq_kernel *kernel, int64_t n, const float *x, float sca
     kernel->vector->quantize(n, x, scale, zero_point, y);
 }
 
-int32_t kdq_all_finite(int64_t n, const float *x) {
-    const uint32_t exponent = 0x7f800000u; /* all ones: NaN or infinity */
-    uint32_t bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        bad |= (bits & exponent) == exponent;
-    }
-    return bad == 0;
+int32_t kdq_all_finite(const kdq_kernel *kernel, int64_t n, const float *x) {
+    return kernel->vector->all_finite(n, x);
 }
 
 void kdq_dequantize(const kdq_kernel *kernel, int64_t n, const int8_t *q, float scale,
@@ -42,12 +33,7 @@ void kdq_dequantize(const kdq_kernel *kernel, int64_t n, const int8_t *q, float 
     kernel->vector->dequantize(n, q, scale, zero_point, x);
 }
 
-void kdq_argmax(int64_t rows, int64_t columns, const int8_t *q, int64_t *index) {
-    for (int64_t r = 0; r < rows; r++, q += columns) {
-        int64_t best = 0;
-        for (int64_t c = 1; c < columns; c++) {
-            best = q[c] > q[best] ? c : best;
-        }
-        index[r] = best;
-    }
+void kdq_argmax(const kdq_kernel *kernel, int64_t rows, int64_t columns, const int8_t *q,
+                int64_t *index) {
+    kernel->vector->argmax(rows, columns, q, index);
 }

@@ -77,6 +77,10 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
     kdq_micro_kernel *run = kdq_element_bytes(weights) == kernel->width || widens
                                 ? kernel->run
                                 : kernel->run_compact;
+    const int32_t none = 0, *depths = &none;
+    if (kernel->max_depth) {
+        depths = (const int32_t *)(const void *)((int8_t *)weights->data + kdq_depths_at(weights));
+    }
     int32_t *sums = scratch;
     int8_t *wide = (int8_t *)scratch + kdq_round_up(rows * nr * (int64_t)sizeof *sums, KDQ_ALIGN);
     const int8_t *b = (const int8_t *)weights->data + kdq_panels_at(weights);
@@ -86,6 +90,7 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
                                         .row_bytes = block->row_bytes,
                                         .offsets = block->offsets,
                                         .b = widens ? wide : b,
+                                        .depth = depths[kernel->max_depth ? j / nr : 0],
                                         .start = (const int32_t *)weights->data + j};
         if (widens) {
             kernel->vector->widen(elements, b, (int16_t *)(void *)wide);

@@ -114,6 +114,14 @@ enum kdq_form {
     KDQ_WINOGRAD = 2
 };
 
+/* A kernel that is faster on weights small enough to be exact there, or NULL. Weights packed for it
+ * must have passed kdq_pair_depth. */
+const kdq_kernel *kdq_kernel_narrow(const kdq_kernel *kernel);
+
+/* How many products of neighbours such a kernel may sum in int16, whatever the activations are: the
+ * least over all panels of b; 0 if not even one pair is safe. weights->data is not used. */
+int32_t kdq_pair_depth(const kdq_weights *weights, const int8_t *b, int64_t ld_b);
+
 int64_t kdq_weights_bytes(const kdq_weights *weights);
 
 /* Fill weights->data from b (segments * k, n) and what the accumulators start from,
@@ -167,9 +175,11 @@ void kdq_conv2d(const kdq_window *window, int64_t images, const int8_t *x, int32
                 const kdq_weights *weights, const kdq_requant *requant, int8_t *y, void *scratch);
 
 /* Weight (kernel_h, kernel_w, out_c), not packed; channel o reads input o / (out_c / in_c). */
+int64_t kdq_depthwise_scratch_bytes(const kdq_window *window);
 void kdq_depthwise_conv2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images,
                           const int8_t *x, int32_t x_zero_point, const int8_t *weight,
-                          const int32_t *folded_bias, const kdq_requant *requant, int8_t *y);
+                          const int32_t *folded_bias, const kdq_requant *requant, int8_t *y,
+                          void *scratch);
 
 /* Padding never wins; every window holds at least one real element. */
 void kdq_max_pool2d(const kdq_kernel *kernel, const kdq_window *window, int64_t images,
@@ -196,14 +206,15 @@ void kdq_lookup(const kdq_kernel *kernel, int64_t n, const int8_t *x, const int8
 /* y = clamp(rne(x / scale) + zero_point, -128, 127) in float32; x finite, scale positive. */
 void kdq_quantize(const kdq_kernel *kernel, int64_t n, const float *x, float scale,
                   int32_t zero_point, int8_t *y);
-int32_t kdq_all_finite(int64_t n, const float *x);
+int32_t kdq_all_finite(const kdq_kernel *kernel, int64_t n, const float *x);
 
 /* x = scale * (q - zero_point). */
 void kdq_dequantize(const kdq_kernel *kernel, int64_t n, const int8_t *q, float scale,
                     int32_t zero_point, float *x);
 
 /* Index of the first largest element of each row; columns >= 1. */
-void kdq_argmax(int64_t rows, int64_t columns, const int8_t *q, int64_t *index);
+void kdq_argmax(const kdq_kernel *kernel, int64_t rows, int64_t columns, const int8_t *q,
+                int64_t *index);
 
 /* ---- A whole network (plan.c) -------------------------------------------------------------- */
 

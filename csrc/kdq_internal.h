@@ -29,6 +29,7 @@ struct kdq_panel {
     int64_t row_bytes;      /* from one row of activations to the next */
     const int64_t *offsets; /* bytes from a row's start to its segments */
     const void *b;          /* segments * k * nr elements, at least 4-byte aligned */
+    int32_t depth;          /* kdq_pair_depth of this panel, where the kernel has max_depth */
     const int32_t *start;   /* nr sums to start from */
 };
 
@@ -46,6 +47,32 @@ enum kdq_layout {
     KDQ_INTERLEAVED /* k_unit elements of column 0, of column 1, ...; then the next k_unit */
 };
 
+/* A depthwise window: pixel p of a line of outputs and tap t meet at x[t] + first + p * step. There,
+ * and as far as a pixel behind the last such place, activations of all channels may be read; those
+ * behind do not count. Taps are in the order of kdq_tap; x has one pointer more, equal to the last. */
+#define KDQ_TAP_UNIT 16 /* channels are padded to a multiple of it */
+struct kdq_taps {
+    int64_t lines, columns; /* of the window */
+    const int16_t *const *x;
+    int64_t first, step;
+    int64_t apart; /* elements between neighbouring columns of the window */
+    const void *w; /* as pack_taps leaves them */
+};
+
+/* Which of the lines * columns taps, counted line by line, comes t-th: two lines at a time, down one
+ * column after the other; a last odd line along itself. */
+static inline int64_t kdq_tap(int64_t lines, int64_t columns, int64_t t) {
+    const int64_t line = t / (2 * columns) * 2, within = t % (2 * columns);
+    return line + 1 < lines ? (line + within % 2) * columns + within / 2 : t;
+}
+
+/* Pixels of an image: pixel (i, j), 0 <= i < lines, 0 <= j < columns, is i * line + j * column from
+ * the first. lines and columns are at least 1. */
+struct kdq_patch {
+    int64_t lines, columns;
+    int64_t line, column;
+};
+
 /* Loops that every instruction set has its own form of; each equals its namesake in vector.c bit for
  * bit. kdq.h says what the public ones compute. */
 struct kdq_vector {
@@ -54,14 +81,24 @@ struct kdq_vector {
                        int64_t ld_y);
     void (*widen)(int64_t n, const int8_t *x, int16_t *y);
     void (*flip)(int64_t n, const int8_t *x, uint8_t *y); /* y = x + 128 */
-    /* y = max(x, y); pixels of x are `step` apart, those of y `channels` */
-    void (*keep_larger)(int64_t pixels, int64_t channels, const int8_t *x, int64_t step, int8_t *y);
-    void (*sum)(int64_t n, const int8_t *x, int32_t *y); /* y += x */
+    /* y[p] = the largest of the patch at x + p * step; pixels of y are `channels` apart */
+    void (*largest)(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
+                    const int8_t *x, int8_t *y);
+    /* the sum over the patch at x, of less than 2^24 pixels */
+    void (*sum)(const struct kdq_patch *patch, int64_t channels, const int8_t *x, int32_t *sums);
     void (*weigh)(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
                   int32_t *y); /* the accumulators of kdq_add */
     void (*quantize)(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
     void (*dequantize)(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);
     void (*lookup)(int64_t n, const int8_t *x, const int8_t *table, int8_t *y);
+    int32_t (*all_finite)(int64_t n, const float *x);
+    void (*argmax)(int64_t rows, int64_t columns, const int8_t *q, int64_t *index);
+    /* Depthwise weights (lines, columns, channels) into whatever form add_taps reads:
+     * (taps rounded up to 2) * (channels rounded up to KDQ_TAP_UNIT) int16 */
+    void (*pack_taps)(int64_t lines, int64_t columns, int64_t channels, const int8_t *w,
+                      void *packed);
+    /* sums[p][c] = sum_t x[t][p][c] * w[t][c]; channels is a multiple of KDQ_TAP_UNIT */
+    void (*add_taps)(const struct kdq_taps *taps, int64_t pixels, int64_t channels, int32_t *sums);
     /* winograd.c: `tiles` neighbouring tiles from four lines of a loaded image, to 16 planes */
     void (*winograd_input)(int64_t tiles, int64_t channels, const int16_t *const lines[4],
                            int16_t *v, int64_t ld_v, int64_t plane);
@@ -88,6 +125,9 @@ struct kdq_kernel {
     int64_t compact_rows;
     int64_t winograd_from; /* input channels from which KDQ_WINOGRAD pays (width 2 only) */
     const struct kdq_vector *vector;
+    const kdq_kernel *narrow; /* of the same instruction set, for narrow weights; or NULL */
+    /* Of such a kernel: sums of at most so many steps are proven (pack.c); 0: any weights will do. */
+    int32_t max_depth;
 };
 
 extern const struct kdq_vector kdq_vector_portable; /* vector.c */
@@ -95,6 +135,7 @@ extern const kdq_kernel kdq_scalar;                 /* ukr_scalar.c */
 #if defined(__x86_64__)
 extern const struct kdq_vector kdq_vector_avx2; /* vector_avx2.c */
 extern const kdq_kernel kdq_avx2;               /* ukr_avx2.c */
+extern const kdq_kernel kdq_avx2_pairs;         /* ukr_avx2_pairs.c */
 extern const kdq_kernel kdq_avx512vnni;         /* ukr_avx512vnni.c */
 #endif
 /* What an older compiler does not know stays out of the table. NEON lanes are in memory order only
@@ -163,7 +204,8 @@ static inline int8_t kdq_clamp(int32_t v, int32_t low, int32_t high) {
 /* pack.c: where the parts of packed weights are. */
 int64_t kdq_panel_elements(const kdq_weights *weights);
 int64_t kdq_element_bytes(const kdq_weights *weights);
-int64_t kdq_panels_at(const kdq_weights *weights); /* byte of data at which the first panel begins */
+int64_t kdq_depths_at(const kdq_weights *weights); /* bytes of data at which these begin */
+int64_t kdq_panels_at(const kdq_weights *weights);
 
 /* pack.c: n activations in the form that the kernel reads. */
 void kdq_load(const kdq_kernel *kernel, int64_t n, const int8_t *x, void *to);

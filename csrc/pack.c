@@ -1,7 +1,8 @@
 /* pack.c - weights into the panels a kernel dictates (drawn in csrc/README.md), activations into the
  * elements it reads.
  *
- *     data | start: int32, n rounded up to panels | to alignment | panel | panel | ...
+ *     data | start: int32, n rounded up to panels | depth of each panel, if the kernel needs proof: int32
+ *          | to alignment | panel | panel | ...
  *
  * Columns past n and elements past k are zeros, so kernels see no edge of the weights. */
 #include <string.h>
@@ -23,14 +24,66 @@ int64_t kdq_element_bytes(const kdq_weights *w) {
     return w->kernel->run_compact != NULL && w->form == KDQ_COMPACT ? 1 : w->kernel->width;
 }
 
+static int64_t panel_count(const kdq_weights *w) {
+    return kdq_round_up(w->n, w->kernel->nr) / w->kernel->nr;
+}
+
+int64_t kdq_depths_at(const kdq_weights *w) {
+    return panel_count(w) * w->kernel->nr * (int64_t)sizeof(int32_t);
+}
+
 int64_t kdq_panels_at(const kdq_weights *w) {
-    const int64_t starts = kdq_round_up(w->n, w->kernel->nr) * (int64_t)sizeof(int32_t);
-    return kdq_round_up(starts, KDQ_ALIGN);
+    const int64_t depths = w->kernel->max_depth ? panel_count(w) * (int64_t)sizeof(int32_t) : 0;
+    return kdq_round_up(kdq_depths_at(w) + depths, KDQ_ALIGN);
 }
 
 int64_t kdq_weights_bytes(const kdq_weights *w) {
-    const int64_t panels = kdq_round_up(w->n, w->kernel->nr) / w->kernel->nr;
-    return kdq_panels_at(w) + panels * kdq_panel_elements(w) * kdq_element_bytes(w);
+    return kdq_panels_at(w) + panel_count(w) * kdq_panel_elements(w) * kdq_element_bytes(w);
+}
+
+/* Largest sum of weights of one sign that meet in an int16 lane within `depth` steps, over column j:
+ * of every k_unit elements, neighbours 0 and 1 meet in one lane, 2 and 3 in the next, and so on. */
+static int32_t largest_lane_sum(const kdq_weights *w, const int8_t *b, int64_t ld_b, int64_t j,
+                                int64_t depth) {
+    const int64_t unit = w->kernel->k_unit, step = depth * unit;
+    int32_t largest = 0;
+    for (int64_t s = 0; s < w->segments; s++) {
+        for (int64_t first = 0; first < w->k; first += step) {
+            for (int64_t lane = 0; lane < unit; lane += 2) {
+                int32_t positive = 0, negative = 0;
+                for (int64_t p = first + lane; p < kdq_min(w->k, first + step); p += unit) {
+                    for (int64_t q = p; q < kdq_min(w->k, p + 2); q++) {
+                        const int32_t weight = b[(s * w->k + q) * ld_b + j];
+                        positive += weight > 0 ? weight : 0;
+                        negative -= weight < 0 ? weight : 0;
+                    }
+                }
+                largest = positive > largest ? positive : largest;
+                largest = negative > largest ? negative : largest;
+            }
+        }
+    }
+    return largest;
+}
+
+/* 255 * 128 = 32640 fits int16, in either direction. */
+static int32_t panel_depth(const kdq_weights *w, const int8_t *b, int64_t ld_b, int64_t j) {
+    const int64_t end = kdq_min(w->n, j + w->kernel->nr);
+    int32_t depth = w->kernel->max_depth;
+    for (; j < end; j++) {
+        while (depth > 0 && largest_lane_sum(w, b, ld_b, j, depth) > 128) {
+            depth /= 2;
+        }
+    }
+    return depth;
+}
+
+int32_t kdq_pair_depth(const kdq_weights *w, const int8_t *b, int64_t ld_b) {
+    int32_t depth = w->kernel->max_depth;
+    for (int64_t j = 0; j < w->n; j += w->kernel->nr) {
+        depth = (int32_t)kdq_min(depth, panel_depth(w, b, ld_b, j));
+    }
+    return depth;
 }
 
 /* Columns j .. j + columns - 1 of b as one panel of bytes (width 1) or int16 (width 2). */
@@ -61,8 +114,12 @@ void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const
     if (w->form == KDQ_WINOGRAD) {
         kdq_winograd_pack(w, b, ld_b, (int16_t *)(void *)panel);
     } else {
+        int32_t *depth = (int32_t *)(void *)((int8_t *)w->data + kdq_depths_at(w));
         for (int64_t j = 0; j < w->n; j += nr, panel += panel_bytes) {
             pack_panel(w, width, j, kdq_min(nr, w->n - j), b, ld_b, panel);
+            if (w->kernel->max_depth) {
+                *depth++ = panel_depth(w, b, ld_b, j);
+            }
         }
     }
     kdq_fold_bias(w->segments * w->k, w->n, b, ld_b, bias,

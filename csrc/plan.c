@@ -17,6 +17,8 @@ static int64_t scratch_bytes(const kdq_plan *plan, int64_t tile) {
         const kdq_op *op = plan->ops + i;
         if (op->kind == KDQ_OP_CONV2D) {
             most = kdq_max(most, kdq_conv2d_scratch_bytes(&op->window, tile, op->weights));
+        } else if (op->kind == KDQ_OP_DEPTHWISE_CONV2D) {
+            most = kdq_max(most, kdq_depthwise_scratch_bytes(&op->window));
         }
     }
     return most;
@@ -70,7 +72,7 @@ static void run_op(const struct tile *tile, const kdq_op *op) {
         break;
     case KDQ_OP_DEPTHWISE_CONV2D:
         kdq_depthwise_conv2d(kernel, &op->window, images, x, op->x_zero_point, op->weight,
-                             op->folded_bias, &op->requant, y);
+                             op->folded_bias, &op->requant, y, tile->scratch);
         break;
     case KDQ_OP_MAX_POOL2D: kdq_max_pool2d(kernel, &op->window, images, x, y); break;
     case KDQ_OP_AVG_POOL2D:
@@ -94,7 +96,7 @@ int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
     if (most == 0) {
         return KDQ_ARENA_TOO_SMALL;
     }
-    if (x_float != NULL && !kdq_all_finite(images * in, x_float)) {
+    if (x_float != NULL && !kdq_all_finite(plan->kernel, images * in, x_float)) {
         return KDQ_NOT_FINITE;
     }
     const uintptr_t misaligned = (uintptr_t)arena % KDQ_ALIGN;

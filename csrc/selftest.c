@@ -6,7 +6,7 @@
  *  checks 2 .. 4   its rounding rules (2 + enum kdq_rule) on ties and ends, against literals
  *  checks 5 ..     products at tile +-1 and every k up to MAX_K against kdq_gemm_s8s32_ref, first all
  *                  -128 (where pair sums in int16 saturate), then mixed; int32 and requantized, all
- *                  rules, both forms of weights
+ *                  rules, both forms of weights; and on small weights by kernel->narrow
  */
 #include <string.h>
 
@@ -43,11 +43,12 @@ static int32_t check_rules(const kdq_kernel *kernel) {
     return 0;
 }
 
-/* -128 everywhere, or a fixed mixture (Knuth's multiplicative hash) with extremes in it. */
-static void fill(int8_t *values, int64_t n, int mixed, uint32_t seed) {
+/* -128 everywhere, or a fixed mixture (Knuth's multiplicative hash) with extremes in it; divided by
+ * 2^shift. */
+static void fill(int8_t *values, int64_t n, int mixed, uint32_t seed, int32_t shift) {
     for (int64_t i = 0; i < n; i++) {
         const uint32_t hash = (seed + (uint32_t)i) * 2654435761u >> 24;
-        values[i] = (int8_t)(mixed ? (int32_t)hash - 128 : -128);
+        values[i] = (int8_t)((mixed ? (int32_t)hash - 128 : -128) >> shift);
     }
 }
 
@@ -56,7 +57,7 @@ static void fill(int8_t *values, int64_t n, int mixed, uint32_t seed) {
 #define WIDE_PANEL (KDQ_MAX_NR * PADDED_K * 2)
 
 static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int64_t k, int mixed,
-                            int32_t form, int32_t rule) {
+                            int32_t form, int32_t rule, int32_t shift) {
     int8_t a[MAX_M * MAX_K], b[MAX_K * MAX_N], want_y[MAX_M * MAX_N], got_y[MAX_M * MAX_N];
     int32_t want[MAX_M * MAX_N], got[MAX_M * MAX_N], bias[MAX_N], start[MAX_N];
     _Alignas(KDQ_ALIGN) int8_t packed[2 * (KDQ_MAX_NR * 4 + WIDE_PANEL)];
@@ -72,8 +73,8 @@ static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int6
                                  .multiplier = &multiplier,
                                  .exponent = &exponent,
                                  .scale = &scale};
-    fill(a, m * k, mixed, 1);
-    fill(b, k * n, mixed, 1000);
+    fill(a, m * k, mixed, 1, 0);
+    fill(b, k * n, mixed, 1000, shift);
     for (int64_t j = 0; j < n; j++) {
         bias[j] = (int32_t)(j * 1000 - 20000);
     }
@@ -99,7 +100,12 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel) {
             const int64_t m = kernel->mr + 1 - k % 3 % kernel->mr;
             const int64_t n = kernel->nr + 1 - k % 3 % kernel->nr;
             const int32_t form = k / 3 % 2 ? KDQ_WIDE : KDQ_COMPACT, rule = (int32_t)(k % 3);
-            if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed, form, rule)) {
+            if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed, form, rule, 0)) {
+                failed = check;
+            }
+            /* Weights in [-64, 64], or in [-8, 7]. */
+            if (failed == 0 && kernel->narrow != NULL &&
+                !product_is_exact(kernel->narrow, m, n, k, mixed, form, rule, k % 2 ? 1 : 4)) {
                 failed = check;
             }
         }

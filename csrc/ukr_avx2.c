@@ -126,6 +126,7 @@ const kdq_kernel kdq_avx2 = {
     .compact_rows = 8,
     .winograd_from = 16,
     .vector = &kdq_vector_avx2,
+    .narrow = &kdq_avx2_pairs,
 };
 #else
 typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */

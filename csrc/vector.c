@@ -1,4 +1,6 @@
 /* vector.c - the loops of vector_loops.h for any CPU; what all other forms must equal. */
+#include <string.h>
+
 #include "kdq_internal.h"
 #include "vector_loops.h"
 
@@ -68,12 +70,16 @@ const struct kdq_vector kdq_vector_portable = {
     .requantize = kdq_requantize,
     .widen = widen,
     .flip = flip,
-    .keep_larger = keep_larger,
+    .largest = largest,
     .sum = sum,
     .weigh = weigh,
     .quantize = quantize,
     .dequantize = dequantize,
     .lookup = lookup,
+    .all_finite = all_finite,
+    .argmax = argmax,
+    .pack_taps = pack_taps,
+    .add_taps = add_taps,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
 };

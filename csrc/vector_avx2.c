@@ -15,7 +15,7 @@
  *
  * Packing saturates twice on the way (int32 to int16, add zero_point, to int8): values that leave
  * int16 leave int8 on the same side. */
-#include "kdq_internal.h"
+#include "vector_avx2.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -211,7 +211,9 @@ static void by_channels(const kdq_requant *q, int64_t rows, int64_t channels, co
 
 static void requantize(const kdq_requant *q, int64_t rows, int64_t channels, const int32_t *acc,
                        int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
-    if (rows == 1 && q->channel_step == 0 && bias == NULL) { /* a long row is many short ones */
+    const int contiguous = ld_acc == channels && ld_y == channels;
+    if (q->channel_step == 0 && bias == NULL && (rows == 1 || contiguous)) {
+        channels *= rows, rows = 1; /* one long row, and that is many of a group each */
         const int64_t whole = channels / GROUP;
         by_channels(q, whole, whole ? GROUP : 0, acc, GROUP, NULL, y, GROUP);
         acc += whole * GROUP, y += whole * GROUP, channels -= whole * GROUP;
@@ -229,12 +231,16 @@ const struct kdq_vector kdq_vector_avx2 = {
     .requantize = requantize,
     .widen = widen,
     .flip = flip,
-    .keep_larger = keep_larger,
-    .sum = sum,
-    .weigh = weigh,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .lookup = lookup,
+    .largest = kdq_avx2_largest,
+    .sum = kdq_avx2_sum,
+    .weigh = kdq_avx2_weigh,
+    .quantize = kdq_avx2_quantize,
+    .dequantize = kdq_avx2_dequantize,
+    .lookup = kdq_avx2_lookup,
+    .all_finite = all_finite,
+    .argmax = kdq_avx2_argmax,
+    .pack_taps = kdq_avx2_pack_taps,
+    .add_taps = kdq_avx2_add_taps,
     .winograd_input = kdq_winograd_input_avx2,
     .winograd_output = kdq_winograd_output_avx2,
 };

@@ -1,34 +1,47 @@
 /* vector_loops.h - loops in portable C, compiled once for every instruction set that has no better
  * form of them: vector.c and vector_avx2.c include this and fill a struct kdq_vector. */
 
-static void widen(int64_t n, const int8_t *restrict x, int16_t *restrict y) {
+static inline void widen(int64_t n, const int8_t *restrict x, int16_t *restrict y) {
     for (int64_t i = 0; i < n; i++) {
         y[i] = x[i];
     }
 }
 
-static void flip(int64_t n, const int8_t *restrict x, uint8_t *restrict y) {
+static inline void flip(int64_t n, const int8_t *restrict x, uint8_t *restrict y) {
     for (int64_t i = 0; i < n; i++) {
         y[i] = (uint8_t)(x[i] + 128);
     }
 }
 
-static void keep_larger(int64_t pixels, int64_t channels, const int8_t *restrict x, int64_t step,
-                        int8_t *restrict y) {
+static inline void largest(const struct kdq_patch *patch, int64_t pixels, int64_t step,
+                           int64_t channels, const int8_t *restrict x, int8_t *restrict y) {
     for (int64_t p = 0; p < pixels; p++, x += step, y += channels) {
-        for (int64_t c = 0; c < channels; c++) {
-            y[c] = x[c] > y[c] ? x[c] : y[c];
+        memcpy(y, x, (size_t)channels);
+        for (int64_t i = 0; i < patch->lines; i++) {
+            const int8_t *restrict pixel = x + i * patch->line;
+            for (int64_t j = 0; j < patch->columns; j++, pixel += patch->column) {
+                for (int64_t c = 0; c < channels; c++) {
+                    y[c] = pixel[c] > y[c] ? pixel[c] : y[c];
+                }
+            }
         }
     }
 }
 
-static void sum(int64_t n, const int8_t *restrict x, int32_t *restrict y) {
-    for (int64_t i = 0; i < n; i++) {
-        y[i] += x[i];
+static inline void sum(const struct kdq_patch *patch, int64_t channels, const int8_t *restrict x,
+                       int32_t *restrict sums) {
+    memset(sums, 0, (size_t)channels * sizeof *sums);
+    for (int64_t i = 0; i < patch->lines; i++) {
+        const int8_t *restrict pixel = x + i * patch->line;
+        for (int64_t j = 0; j < patch->columns; j++, pixel += patch->column) {
+            for (int64_t c = 0; c < channels; c++) {
+                sums[c] += pixel[c];
+            }
+        }
     }
 }
 
-static void weigh(int64_t n, const int8_t *restrict a, const int8_t *restrict b,
+static inline void weigh(int64_t n, const int8_t *restrict a, const int8_t *restrict b,
                   const kdq_addends *addends, int32_t *restrict y) {
     const int32_t za = addends->a_zero_point, zb = addends->b_zero_point;
     const int32_t ma = addends->a_multiplier, mb = addends->b_multiplier;
@@ -37,23 +50,68 @@ static void weigh(int64_t n, const int8_t *restrict a, const int8_t *restrict b,
     }
 }
 
-static void quantize(int64_t n, const float *restrict x, float scale, int32_t zero_point,
+static inline void quantize(int64_t n, const float *restrict x, float scale, int32_t zero_point,
                      int8_t *restrict y) {
     for (int64_t i = 0; i < n; i++) {
         y[i] = kdq_clamp(kdq_rne_near_int8(x[i] / scale) + zero_point, -128, 127);
     }
 }
 
-static void dequantize(int64_t n, const int8_t *restrict q, float scale, int32_t zero_point,
+static inline void dequantize(int64_t n, const int8_t *restrict q, float scale, int32_t zero_point,
                        float *restrict x) {
     for (int64_t i = 0; i < n; i++) {
         x[i] = scale * (float)(q[i] - zero_point);
     }
 }
 
-static void lookup(int64_t n, const int8_t *restrict x, const int8_t *restrict table,
+static inline void lookup(int64_t n, const int8_t *restrict x, const int8_t *restrict table,
                    int8_t *restrict y) {
     for (int64_t i = 0; i < n; i++) {
         y[i] = table[x[i] + 128];
+    }
+}
+
+static inline void pack_taps(int64_t lines, int64_t columns, int64_t channels, const int8_t *restrict w,
+                      void *packed) {
+    const int64_t taps = lines * columns, padded = kdq_round_up(channels, KDQ_TAP_UNIT);
+    int16_t *to = packed;
+    memset(to, 0, (size_t)(taps * padded) * sizeof *to);
+    for (int64_t t = 0; t < taps; t++, to += padded) {
+        widen(channels, w + kdq_tap(lines, columns, t) * channels, to);
+    }
+}
+
+static inline void add_taps(const struct kdq_taps *taps, int64_t pixels, int64_t channels,
+                     int32_t *restrict sums) {
+    for (int64_t p = 0; p < pixels; p++, sums += channels) {
+        const int16_t *restrict w = taps->w;
+        memset(sums, 0, (size_t)channels * sizeof *sums);
+        for (int64_t t = 0; t < taps->lines * taps->columns; t++, w += channels) {
+            const int16_t *restrict x = taps->x[t] + taps->first + p * taps->step;
+            for (int64_t c = 0; c < channels; c++) {
+                sums[c] += (int16_t)(x[c] * w[c]); /* 16 bits are exact, and vectorize better */
+            }
+        }
+    }
+}
+
+static inline int32_t all_finite(int64_t n, const float *x) {
+    const uint32_t exponent = 0x7f800000u; /* all ones: NaN or infinity */
+    uint32_t bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bad |= (bits & exponent) == exponent;
+    }
+    return bad == 0;
+}
+
+static inline void argmax(int64_t rows, int64_t columns, const int8_t *q, int64_t *index) {
+    for (int64_t r = 0; r < rows; r++, q += columns) {
+        int64_t best = 0;
+        for (int64_t c = 1; c < columns; c++) {
+            best = q[c] > q[best] ? c : best;
+        }
+        index[r] = best;
     }
 }

@@ -168,12 +168,16 @@ const struct kdq_vector kdq_vector_neon = {
     .requantize = requantize,
     .widen = widen,
     .flip = flip,
-    .keep_larger = keep_larger,
+    .largest = largest,
     .sum = sum,
     .weigh = weigh,
     .quantize = quantize,
     .dequantize = dequantize,
     .lookup = lookup,
+    .all_finite = all_finite,
+    .argmax = argmax,
+    .pack_taps = pack_taps,
+    .add_taps = add_taps,
     /* Winograd's need a kernel of width 2: aarch64 has none but "scalar", with its own. */
 };
 #else

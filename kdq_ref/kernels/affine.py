@@ -41,8 +41,11 @@ def dense(
     x_zero_point: int,
     requant: Requant,
     isa: str | None = None,
+    form: str | None = None,
 ) -> np.ndarray:
     """:func:`kdq_ref.intref.dense`: (B, K) int8 to (B, N) int8.
+
+    ``form`` is as in :func:`conv2d`.
 
     Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
     """
@@ -53,7 +56,9 @@ def dense(
     )
     y = np.empty((len(x), n), np.int8)
     window = window_struct((1, 1, x.shape[1]), (1, 1, n))
-    _convolve(kernel, window, x, np.asarray(weight), bias, x_zero_point, requant, 1, "compact", y)
+    weight = np.asarray(weight)
+    form = fitting_form(kernel, window, weight, form, default="compact")
+    _convolve(kernel, window, x, weight, bias, x_zero_point, requant, 1, form, y)
     return y
 
 
@@ -96,7 +101,7 @@ def conv2d(
         x.shape[1:], out_shape, weight.shape[:2], stride, padding, dilation, groups
     )
     matrix = as_matrix(weight)
-    form = fitting_form(kernel, window, matrix, form)
+    form = fitting_form(kernel, window, matrix, form, default="wide")
     y = np.empty((len(x), *out_shape), np.int8)
     _convolve(kernel, window, x, matrix, bias, x_zero_point, requant, groups, form, y)
     return y
@@ -145,6 +150,7 @@ def depthwise_conv2d(
         pointer(folded),
         requant_struct(requant, keep),
         pointer(y),
+        scratch(lib.kdq_depthwise_scratch_bytes(window)),
     )
     return y
 

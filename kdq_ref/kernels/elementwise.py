@@ -73,8 +73,8 @@ def flatten(x: np.ndarray, *, isa: str | None = None) -> np.ndarray:
 
 def argmax(q: np.ndarray, *, isa: str | None = None) -> np.ndarray:
     """:func:`kdq_ref.intref.argmax`: (B, C) int8 to (B,) int64, the first one on a tie."""
-    kernel_for(isa)
+    chosen = kernel_for(isa)
     q = operands.check_classes(q)
     index = np.empty(len(q), np.int64)
-    lib.kdq_argmax(len(q), q.shape[1], pointer(contiguous(q)), pointer(index))
+    lib.kdq_argmax(chosen, len(q), q.shape[1], pointer(contiguous(q)), pointer(index))
     return index

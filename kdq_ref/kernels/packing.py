@@ -11,9 +11,11 @@ from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.kernels.buffers import contiguous, pointer
 from kdq_ref.kernels.core import ffi, lib
 
-FORMS = {"compact": 0, "wide": 1, "winograd": 2}
-"""How weights may be held (``enum kdq_form``): as int8, as wide as the kernel multiplies them, or
-transformed for F(2x2, 3x3)."""
+FORMS = ("compact", "wide", "winograd", "pairs")
+"""How weights may be held: as int8; as wide as the kernel multiplies them; transformed for
+F(2x2, 3x3); or as int8 for the kernel that sums pairs of products in 16 bits."""
+
+_C_FORMS = {"compact": 0, "wide": 1, "winograd": 2, "pairs": 0}  # enum kdq_form
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +64,15 @@ def pack_weights(
     segments : int
         Into how many runs the activations of a row are split; divides K.
     form : str
-        Of :data:`FORMS`.
+        Of :data:`FORMS`; :func:`fitting_form` must have allowed it.
     """
     k, n = weight.shape
     group_n = n // groups
+    if form == "pairs":
+        kernel = lib.kdq_kernel_narrow(kernel)
     handle = ffi.new(
         "kdq_weights[]",
-        [(kernel, segments, k // segments, group_n, FORMS[form], ffi.NULL)] * groups,
+        [(kernel, segments, k // segments, group_n, _C_FORMS[form], ffi.NULL)] * groups,
     )
     data = np.empty((groups, lib.kdq_weights_bytes(handle)), np.uint8)
     source = pointer(contiguous(weight))
@@ -85,30 +89,61 @@ def pack_weights(
     return PackedWeights(handle, data)
 
 
-def fitting_form(kernel: Any, window: Any, weight: np.ndarray, form: str | None) -> str:
-    """Return the form in which a convolution's ``weight`` : (K, N) should be held.
+def fitting_form(
+    kernel: Any, window: Any, weight: np.ndarray, wanted: str | None = None, *, default: str
+) -> str:
+    """Return the form in which ``weight`` : (K, N) should be held.
 
     Parameters
     ----------
-    form : str, optional
-        What the caller wants, instead of what is fastest.
+    kernel : cdata
+        ``const kdq_kernel *``
+    window : cdata
+        ``kdq_window *``; of a dense layer, with all sizes 1.
+    weight : (K, N) int8 ndarray
+    wanted : str, optional
+        A form, instead of the fastest that is exact for these weights.
+    default : str
+        Where nothing faster is exact.
 
     Raises
     ------
     InvalidArgumentError
-        For an unknown form, or Winograd's where it is not exact.
+        For an unknown form, or one that would not be exact.
     """
-    fits = lib.kdq_winograd_fits(kernel, window, pointer(contiguous(weight)), weight.shape[1])
-    if form is None:
-        return "winograd" if fits and lib.kdq_winograd_pays(kernel, window) else "wide"
-    if form not in FORMS:
-        raise InvalidArgumentError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
-    if form == "winograd" and not fits:
+    winograd = lib.kdq_winograd_fits(kernel, window, pointer(contiguous(weight)), weight.shape[1])
+    if wanted is None:
+        if winograd and lib.kdq_winograd_pays(kernel, window):
+            return "winograd"
+        return "pairs" if pair_depth(kernel, window, weight) else default
+    if wanted not in FORMS:
+        raise InvalidArgumentError(f"unknown form {wanted!r}; choose one of {', '.join(FORMS)}")
+    if wanted == "winograd" and not winograd:
         raise InvalidArgumentError(
             "form 'winograd' needs a 3 x 3 convolution with stride 1, no dilation, no groups, a "
             "kernel that multiplies int16, and weights whose sums over 4 * 9 * in_c fit int32"
         )
-    return form
+    if wanted == "pairs" and not pair_depth(kernel, window, weight):
+        raise InvalidArgumentError(
+            "form 'pairs' needs a kernel that sums pairs of products in 16 bits, and weights so "
+            "small that 255 times any two neighbours of one sign fit (those in [-64, 64] do)"
+        )
+    return wanted
+
+
+def pair_depth(kernel: Any, window: Any, weight: np.ndarray) -> int:
+    """How many pairs of products of any column fit 16 bits, proven from ``weight`` : (K, N).
+
+    0 where not even one does, or the kernel has no form that would profit.
+    """
+    narrow = lib.kdq_kernel_narrow(kernel)
+    if narrow == ffi.NULL:
+        return 0
+    k, n = weight.shape
+    segments, groups = lib.kdq_conv2d_segments(window), window.groups
+    handle = ffi.new("kdq_weights *", (narrow, segments, k // segments, n // groups, 0, ffi.NULL))
+    source = pointer(contiguous(weight))
+    return min(lib.kdq_pair_depth(handle, source + g * (n // groups), n) for g in range(groups))
 
 
 def fold_bias(weight: np.ndarray, bias: np.ndarray, x_zero_point: int) -> np.ndarray:

@@ -267,10 +267,13 @@ def _hold(kernel: Any, step: Step) -> Held:
             x_zero_point=step.x_zero_point,
             groups=step.groups,
             segments=lib.kdq_conv2d_segments(step.window),
-            # The pixels of one image are many rows; a dense layer may be asked for a single one.
-            form="compact"
-            if step.kind == "dense"
-            else fitting_form(kernel, step.window, matrix, None),
+            form=fitting_form(
+                kernel,
+                step.window,
+                matrix,
+                # The pixels of an image are many rows; a dense layer may be asked for just one.
+                default="compact" if step.kind == "dense" else "wide",
+            ),
         )
     plain = np.array(step.weight, order="C")
     if step.bias is None:

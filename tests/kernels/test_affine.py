@@ -14,12 +14,12 @@ from strategies.integer import (
     dense_problems,
     depthwise_problems,
     gemm_problems,
+    narrow_problems,
     winograd_problems,
 )
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
-from kdq_ref.kernels.packing import FORMS
 from kdq_ref.rounding import Requant, single_rounding
 
 ISAS = ["ref", *kernels.available_isas()]
@@ -118,7 +118,7 @@ def test_every_form_of_weights_equals_the_specification(
     """int8, widened, and Winograd's transform: odd sizes, tails of channels, extreme codes."""
     x, keywords = problem
     wanted = intref.conv2d(x, **keywords)
-    for form in FORMS:
+    for form in ("compact", "wide", "winograd"):
         np.testing.assert_array_equal(kernels.conv2d(x, isa=isa, form=form, **keywords), wanted)
 
 
@@ -138,6 +138,55 @@ def test_winograd_crosses_blocks_of_tiles(isa: str) -> None:
         np.testing.assert_array_equal(
             kernels.conv2d(x, isa=isa, form="winograd", **keywords), intref.conv2d(x, **keywords)
         )
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa == "avx2"])
+@THOROUGHLY
+@given(narrow_problems())
+def test_pair_sums_of_small_weights_are_exact(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """Sums in 16 bits, at the largest weights for which they are proven not to saturate."""
+    x, keywords = problem
+    np.testing.assert_array_equal(
+        kernels.conv2d(x, isa=isa, form="pairs", **keywords), intref.conv2d(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa == "avx2"])
+@pytest.mark.parametrize("weight", [-64, -32, -8, -7, 7, 8, 32, 64])
+@pytest.mark.parametrize("k", [1, 4, 63, 64, 65, 300])
+def test_pair_sums_hold_the_largest_activations(isa: str, weight: int, k: int) -> None:
+    """127 is 255 in the kernel: 255 * 128 is the largest sum that a lane may reach."""
+    x = np.full((13, k), 127, np.int8)
+    keywords: dict[str, Any] = {"bias": np.zeros(17, np.int32), "x_zero_point": -128}
+    keywords["weight"] = np.full((k, 17), weight, np.int8)
+    keywords["requant"] = Requant(
+        single_rounding, single_rounding.constants(1.0, 100 / (255.0 * k * abs(weight)), 1.0), 0
+    )
+    np.testing.assert_array_equal(
+        kernels.dense(x, isa=isa, form="pairs", **keywords), intref.dense(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa == "avx2"])
+@pytest.mark.parametrize(
+    ("pair", "fits"), [((64, 64), True), ((127, 1), True), ((127, -127), True), ((64, 65), False)]
+)
+def test_pair_sums_are_refused_unless_proven(isa: str, pair: tuple[int, int], fits: bool) -> None:
+    """What counts is the sum of the weights of one sign that meet, not the largest weight."""
+    weight = np.zeros((6, 20), np.int8)
+    weight[2:4, 18] = pair
+    keywords: dict[str, Any] = {"x_zero_point": 0, "requant": REQUANT}
+    x, bias = np.full((2, 6), 127, np.int8), np.zeros(20, np.int32)
+    wanted = intref.dense(x, weight, bias, **keywords)
+    np.testing.assert_array_equal(kernels.dense(x, weight, bias, isa=isa, **keywords), wanted)
+    if fits:
+        got = kernels.dense(x, weight, bias, isa=isa, form="pairs", **keywords)
+        np.testing.assert_array_equal(got, wanted)
+    else:
+        with pytest.raises(InvalidArgumentError, match="pairs"):
+            kernels.dense(x, weight, bias, isa=isa, form="pairs", **keywords)
 
 
 def test_winograd_is_refused_where_it_might_overflow() -> None:
@@ -172,22 +221,30 @@ def test_forms_that_do_not_apply_are_refused() -> None:
         kernels.conv2d(x, weight, bias, form="winograd", isa="ref", **keywords)
 
 
+@pytest.mark.parametrize("isa", ISAS)
 @THOROUGHLY
 @given(depthwise_problems())
-def test_depthwise_equals_the_specification(problem: tuple[np.ndarray, dict[str, Any]]) -> None:
-    """Blocks of 64 channels, channel multipliers, and taps that fall off the image."""
+def test_depthwise_equals_the_specification(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """Channels around the vectors, channel multipliers, and taps that fall off the image."""
     x, keywords = problem
     np.testing.assert_array_equal(
-        kernels.depthwise_conv2d(x, **keywords), intref.depthwise_conv2d(x, **keywords)
+        kernels.depthwise_conv2d(x, isa=isa, **keywords), intref.depthwise_conv2d(x, **keywords)
     )
 
 
-@pytest.mark.parametrize(("channels", "multiplier"), [(63, 1), (64, 1), (65, 2), (43, 3)])
-def test_depthwise_crosses_blocks_of_channels(channels: int, multiplier: int) -> None:
-    """64 output channels are summed at a time; a block may start inside an input channel."""
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    ("channels", "multiplier"),
+    [(15, 1), (16, 1), (17, 1), (32, 1), (33, 1), (63, 1), (64, 1), (65, 2), (43, 3), (1, 16)],
+)
+@pytest.mark.parametrize("width", [2, 5, 12])
+def test_depthwise_crosses_blocks(isa: str, channels: int, multiplier: int, width: int) -> None:
+    """Blocks of channels and of columns; a block may start inside an input channel."""
     rng = np.random.default_rng(channels)
     outputs = channels * multiplier
-    x = rng.integers(-128, 128, (2, 4, 5, channels), np.int8)
+    x = rng.integers(-128, 128, (2, 4, width, channels), np.int8)
     scales = rng.uniform(0.005, 0.02, outputs)
     keywords: dict[str, Any] = {
         "weight": rng.integers(-127, 128, (3, 3, 1, outputs), np.int8),
@@ -197,7 +254,27 @@ def test_depthwise_crosses_blocks_of_channels(channels: int, multiplier: int) ->
         "padding": (1, 1, 1, 1),
     }
     np.testing.assert_array_equal(
-        kernels.depthwise_conv2d(x, **keywords), intref.depthwise_conv2d(x, **keywords)
+        kernels.depthwise_conv2d(x, isa=isa, **keywords), intref.depthwise_conv2d(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("code", [-128, 127])
+@pytest.mark.parametrize("weight", [-128, 127])
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 1), (3, 3), (5, 4)])
+def test_depthwise_of_extremes(isa: str, code: int, weight: int, kernel: tuple[int, int]) -> None:
+    """Two products of -128 * -128 leave int16 by one: nothing may be summed there."""
+    x = np.full((1, 6, 9, 18), code, np.int8)
+    scale = 100 / (kernel[0] * kernel[1] * 255 * 128)
+    keywords: dict[str, Any] = {
+        "weight": np.full((*kernel, 1, 18), weight, np.int8),
+        "bias": np.zeros(18, np.int32),
+        "x_zero_point": 127 if code < 0 else -128,
+        "requant": Requant(single_rounding, single_rounding.constants(1.0, scale, 1.0), 0),
+        "padding": (0, 0, 1, 0),
+    }
+    np.testing.assert_array_equal(
+        kernels.depthwise_conv2d(x, isa=isa, **keywords), intref.depthwise_conv2d(x, **keywords)
     )
 
 

@@ -20,7 +20,7 @@ from kdq_ref import intref, kernels
 from kdq_ref.rounding import RULES, Requant
 
 POSIX = sys.platform.startswith(("linux", "darwin"))
-SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33]
+SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65]
 
 
 class Fences:
@@ -74,20 +74,27 @@ def _exercise(fenced: Fences, isa: str) -> None:
         _check("dense", codes(2, 7), codes(7, n), bias, isa=isa, **affine)
         _check("conv2d", codes(2, 5, 4, 3), codes(3, 2, 3, n), bias, isa=isa, **affine)
         _check("conv2d", codes(1, 6, 5, n), codes(1, 1, n, n), bias, isa=isa, **affine)
-        same: dict[str, Any] = {"padding": (1, 1, 1, 1), "dilation": (1, 2)}
+        pad: dict[str, Any] = {"padding": (1, 1, 1, 1)}
+        same = {**pad, "dilation": (1, 2)}
         _check("conv2d", codes(1, 4, 5, 1), codes(3, 3, 1, n), bias, isa=isa, **same, **affine)
-        _check("depthwise_conv2d", image, codes(3, 3, 1, n), bias, padding=(1, 1, 1, 1), **affine)
-        _check("max_pool2d", image, padding=(1, 0, 0, 1), **window)
-        _check("avg_pool2d", image, padding=(0, 2, 1, 0), **window, **one)
-        _check("global_avg_pool", image, **one)
+        _check("depthwise_conv2d", image, codes(3, 3, 1, n), bias, isa=isa, **pad, **affine)
+        doubled = {**affine, "requant": _requant(2 * n, fenced)}
+        biases = fenced(rng.integers(-999, 999, 2 * n, np.int32))
+        _check("depthwise_conv2d", image, codes(2, 2, 1, 2 * n), biases, isa=isa, **doubled)
+        _check("max_pool2d", image, isa=isa, padding=(1, 0, 0, 1), **window)
+        _check("max_pool2d", image, isa=isa, kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0))
+        _check("avg_pool2d", image, isa=isa, padding=(0, 2, 1, 0), **window, **one)
+        _check("global_avg_pool", image, isa=isa, **one)
         addends = {"a_zero_point": 1, "b_zero_point": 2, "a_multiplier": 3, "b_multiplier": 4}
-        _check("add", codes(n), codes(n), **addends, requant=_requant(1, fenced))
-        _check("lookup", codes(n), codes(256))
-        _check("argmax", codes(3, n))
-        _check("quantize", fenced(rng.standard_normal(n, np.float32)), scale=0.02, zero_point=1)
-        _check("dequantize", codes(n), scale=0.02, zero_point=1)
-        acc = fenced(rng.integers(-(2**20), 2**20, (3, n), np.int32))
-        _check("requantize", acc, _requant(n, fenced))
+        _check("add", codes(n), codes(n), isa=isa, **addends, requant=_requant(1, fenced))
+        _check("lookup", codes(n), codes(256), isa=isa)
+        _check("argmax", codes(3, n), isa=isa)
+        real = fenced(rng.standard_normal(n, np.float32))
+        _check("quantize", real, isa=isa, scale=0.02, zero_point=1)
+        _check("dequantize", codes(n), isa=isa, scale=0.02, zero_point=1)
+        for rows in (1, 2, 3):
+            acc = fenced(rng.integers(-(2**20), 2**20, (rows, n), np.int32))
+            _check("requantize", acc, _requant(n, fenced), isa=isa)
 
 
 def _exercise_plan(fenced: Fences, isa: str) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies.integer import THOROUGHLY, codes, generators, requants, zero_points
+from strategies.integer import THOROUGHLY, WIDTHS, codes, generators, requants, zero_points
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import DTypeError, NotFiniteError, RangeError, ShapeError
 from kdq_ref.rounding import RULES, Constants, Requant
 
+ISAS = ["ref", *kernels.available_isas()]
 pytestmark = pytest.mark.skipif(
     not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
 )
@@ -19,10 +20,11 @@ pytestmark = pytest.mark.skipif(
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
+@pytest.mark.parametrize("isa", ISAS)
 @THOROUGHLY
-@given(st.integers(1, 9), st.integers(0, 20), generators(), st.data())
+@given(st.sampled_from(WIDTHS), st.integers(0, 5), generators(), st.data())
 def test_requantize_equals_the_rule(
-    channels: int, rows: int, rng: np.random.Generator, data: st.DataObject
+    isa: str, channels: int, rows: int, rng: np.random.Generator, data: st.DataObject
 ) -> None:
     """Random accumulators of every size and the ends of int32, with any constants."""
     requant = data.draw(requants(channels))
@@ -30,13 +32,14 @@ def test_requantize_equals_the_rule(
     acc = rng.integers(INT32_MIN, INT32_MAX + 1, (rows, channels)) >> (32 - bits)
     acc[: rows // 4] = rng.choice([INT32_MIN, INT32_MAX, 0, -1, 1], (rows // 4, channels))
     acc = acc.astype(np.int32)
-    np.testing.assert_array_equal(kernels.requantize(acc, requant), requant.apply(acc))
+    np.testing.assert_array_equal(kernels.requantize(acc, requant, isa=isa), requant.apply(acc))
 
 
+@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("name", sorted(RULES))
 @pytest.mark.parametrize("exponent", [-31, -30, -17, -9, -2, -1, 0, 1, 7, 30])
 @pytest.mark.parametrize("mantissa", [2**30, 2**30 + 1, 3 * 2**29, 2**31 - 1])
-def test_requantize_at_ties(name: str, exponent: int, mantissa: int) -> None:
+def test_requantize_at_ties(isa: str, name: str, exponent: int, mantissa: int) -> None:
     """Accumulators around every tie whose result is inside int8, and one step to either side."""
     rule = RULES[name]
     constants = Constants(
@@ -49,27 +52,59 @@ def test_requantize_at_ties(name: str, exponent: int, mantissa: int) -> None:
     acc = (ties[:, None] + np.arange(-2, 3)).ravel()
     ends = [INT32_MIN, INT32_MIN + 1, INT32_MAX - 1, INT32_MAX]
     acc = np.concatenate([np.clip(acc, INT32_MIN, INT32_MAX), np.arange(-70, 70), ends])
-    acc = acc.astype(np.int64).astype(np.int32)[:, None]
+    acc = acc.astype(np.int64).astype(np.int32)
+    # A column, a row and a matrix: one constant for all, along each axis and with remainders.
+    square = acc[: len(acc) // 37 * 37].reshape(-1, 37)
     for zero_point in (0, -128, 127):
         requant = Requant(rule, constants, zero_point)
-        np.testing.assert_array_equal(kernels.requantize(acc, requant), requant.apply(acc))
+        for shaped in (acc[:, None], acc, square):
+            np.testing.assert_array_equal(
+                kernels.requantize(shaped, requant, isa=isa), requant.apply(shaped)
+            )
 
 
-def test_a_vanished_multiplier_gives_the_zero_point() -> None:
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("channels", [1, 8, 15, 16, 17, 32, 33])
+def test_requantize_with_every_exponent_at_once(isa: str, name: str, channels: int) -> None:
+    """Neighbouring channels shift left and right; one has vanished, and its scale too."""
+    rule, rng = RULES[name], np.random.default_rng(channels)
+    for start in range(-31, 31, 7):
+        exponent = ((np.arange(channels) * 11 + start + 31) % 62 - 31).astype(np.int32)
+        multiplier = rng.integers(2**30, 2**31, channels).astype(np.int32)
+        multiplier[1::5] = exponent[1::5] = 0
+        scale = (multiplier * 2.0 ** (exponent - 31.0)).astype(np.float32)
+        requant = Requant(rule, Constants(multiplier, exponent, scale), -7)
+        for rows in range(1, 6):
+            acc = rng.integers(INT32_MIN, INT32_MAX + 1, (rows, channels)) >> rng.integers(
+                0, 32, (rows, channels)
+            )
+            acc[rng.random(acc.shape) < 0.2] = rng.choice([INT32_MIN, INT32_MAX])
+            acc = acc.astype(np.int32)
+            np.testing.assert_array_equal(
+                kernels.requantize(acc, requant, isa=isa), requant.apply(acc)
+            )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_vanished_multiplier_gives_the_zero_point(isa: str) -> None:
     """m = e = 0, which the rules use for multipliers below 2**-32, maps everything to zero."""
     zero = np.zeros(1, np.int32)
     constants = Constants(zero, zero, np.zeros(1, np.float32))
     acc = np.array([[INT32_MIN], [0], [INT32_MAX]], np.int32)
     for rule in RULES.values():
-        np.testing.assert_array_equal(kernels.requantize(acc, Requant(rule, constants, 5)), 5)
+        np.testing.assert_array_equal(
+            kernels.requantize(acc, Requant(rule, constants, 5), isa=isa), 5
+        )
 
 
-def test_requantize_takes_any_number_of_axes() -> None:
+@pytest.mark.parametrize("isa", ISAS)
+def test_requantize_takes_any_number_of_axes(isa: str) -> None:
     """None, one, three, and empty ones, as the specification does."""
     requant = Requant(RULES["float32_rne"], RULES["float32_rne"].constants(1, 0.5, 1), 0)
     for shape in ((), (4,), (2, 3, 4), (2, 0), (0, 3)):
         acc = np.full(shape, 5, np.int32)
-        result = kernels.requantize(acc, requant)
+        result = kernels.requantize(acc, requant, isa=isa)
         assert result.shape == shape
         np.testing.assert_array_equal(result, intref.requantize(acc, requant))
 
@@ -83,31 +118,41 @@ def test_requantize_checks_its_operands() -> None:
         kernels.requantize(np.zeros((1, 3), np.int32), requant)
 
 
+@pytest.mark.parametrize("isa", ISAS)
 @THOROUGHLY
 @given(
     generators(),
-    st.sampled_from([0, 1, 3, 4, 5, 67]),
+    st.sampled_from([0, 1, 3, 4, 5, 7, 8, 9, 31, 32, 33, 67, 100]),
     st.floats(2.0**-20, 2.0**20, width=32),
     zero_points(),
 )
 def test_quantize_equals_the_specification(
-    rng: np.random.Generator, n: int, scale: float, zero_point: int
+    isa: str, rng: np.random.Generator, n: int, scale: float, zero_point: int
 ) -> None:
     """Ties, values far outside the range, and the largest floats."""
     x = (rng.integers(-600, 600, n) / 2 * np.float32(scale)).astype(np.float32)
     x[::3] = np.float32(scale) * rng.standard_normal(len(x[::3]), np.float32) * 100
     x[4::16] = rng.choice([-3.4e38, 3.4e38, 1e-45, -0.0], len(x[4::16]))
     np.testing.assert_array_equal(
-        kernels.quantize(x, scale=scale, zero_point=zero_point),
+        kernels.quantize(x, scale=scale, zero_point=zero_point, isa=isa),
         intref.quantize(x, scale=scale, zero_point=zero_point),
     )
 
 
-@given(codes((3, 40)), st.floats(2.0**-20, 2.0**20, width=32), zero_points())
-def test_dequantize_equals_the_specification(q: np.ndarray, scale: float, zero_point: int) -> None:
+@pytest.mark.parametrize("isa", ISAS)
+@given(
+    st.sampled_from([0, 1, 7, 8, 9, 31, 32, 33, 120]),
+    st.floats(2.0**-20, 2.0**20, width=32),
+    zero_points(),
+    st.data(),
+)
+def test_dequantize_equals_the_specification(
+    isa: str, n: int, scale: float, zero_point: int, data: st.DataObject
+) -> None:
     """The same float32, bit for bit."""
+    q = data.draw(codes((n,)))
     np.testing.assert_array_equal(
-        kernels.dequantize(q, scale=scale, zero_point=zero_point),
+        kernels.dequantize(q, scale=scale, zero_point=zero_point, isa=isa),
         intref.dequantize(q, scale=scale, zero_point=zero_point),
     )
 

@@ -1,0 +1,148 @@
+/* ukr_avx2_pairs.c - kernel "avx2-pairs": products of bytes with vpmaddubsw, for weights that are
+ * proven small enough.
+ *
+ * vpmaddubsw multiplies uint8 by int8 and adds neighbours in int16, saturating: twice the elements an
+ * instruction, and silently wrong for weights of the full range. Activations are uint8 = int8 + 128.
+ * If in one column the positive weights that meet in an int16 sum add up to at most 128, and the
+ * negative ones too, the sum lies within 255 * 128 = 32640 of zero whatever the activations are:
+ * exact. pack.c proves it panel by panel from the actual weights (kdq_pair_depth): for single pairs
+ * (depth 1), or for sums of `depth` pairs, which then are widened to int32 once instead of each time.
+ *
+ *   depth < 4    per 4 elements of k and row:   2 vpmaddubsw, 2 vpmaddwd by ones, 2 vpaddd
+ *   depth >= 4   2 vpmaddubsw, 2 vpaddw; every `depth` steps 2 vpmaddwd, and 2 vpaddd into c
+ *
+ * Tile and register use as in ukr_avx2.c. */
+#include <string.h>
+
+#include "kdq_internal.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define MR 6
+#define NR 16
+#define UNIT 4
+#define DEEP 4
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 static inline __m256i broadcast_four(const uint8_t *x) {
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+AVX2 static inline __m256i load(const void *from) {
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+AVX2 static inline __m256i widen(__m256i pairs) {
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+AVX2 static inline void add_to(int32_t *c, __m256i sums) {
+    _mm256_storeu_si256((__m256i *)(void *)c, _mm256_add_epi32(load(c), sums));
+}
+
+/* Every sum has a name: see ukr_avx2.c. */
+#define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define POINTER(i) const uint8_t *a##i = row + i * panel->row_bytes;
+#define START(i) __m256i c##i##0 = start0, c##i##1 = start1;
+#define ZERO(i) __m256i s##i##0 = zero, s##i##1 = zero;
+#define STORE(i)                                                                                  \
+    if (rows > i) {                                                                               \
+        _mm256_storeu_si256((__m256i *)(void *)(c + i * NR), c##i##0);                            \
+        _mm256_storeu_si256((__m256i *)(void *)(c + i * NR + 8), c##i##1);                        \
+    }
+#define WIDEN_EACH(i)                                                                             \
+    if (rows > i) {                                                                               \
+        const __m256i x = broadcast_four(a##i + p);                                               \
+        c##i##0 = _mm256_add_epi32(c##i##0, widen(_mm256_maddubs_epi16(x, w0)));                  \
+        c##i##1 = _mm256_add_epi32(c##i##1, widen(_mm256_maddubs_epi16(x, w1)));                  \
+    }
+#define SUM_PAIRS(i)                                                                              \
+    if (rows > i) {                                                                               \
+        const __m256i x = broadcast_four(a##i + p);                                               \
+        s##i##0 = _mm256_add_epi16(s##i##0, _mm256_maddubs_epi16(x, w0));                         \
+        s##i##1 = _mm256_add_epi16(s##i##1, _mm256_maddubs_epi16(x, w1));                         \
+    }
+#define WIDEN_SUM(i)                                                                              \
+    if (rows > i) {                                                                               \
+        add_to(c + i * NR, widen(s##i##0));                                                       \
+        add_to(c + i * NR + 8, widen(s##i##1));                                                   \
+    }
+
+AVX2 static inline __attribute__((always_inline)) void shallow(const struct kdq_panel *panel,
+                                                              const int64_t rows, const void *a,
+                                                              int32_t *c) {
+    const __m256i start0 = load(panel->start), start1 = load(panel->start + 8);
+    const int8_t *w = panel->b;
+    ROWS(START)
+    for (int64_t s = 0; s < panel->segments; s++) {
+        const uint8_t *row = (const uint8_t *)a + panel->offsets[s];
+        ROWS(POINTER)
+        for (int64_t p = 0; p < panel->k; p += UNIT, w += UNIT * NR) {
+            const __m256i w0 = load(w), w1 = load(w + 32);
+            ROWS(WIDEN_EACH)
+        }
+    }
+    ROWS(STORE)
+}
+
+AVX2 static inline __attribute__((always_inline)) void deep(const struct kdq_panel *panel,
+                                                           const int64_t rows, const void *a,
+                                                           int32_t *c) {
+    const __m256i zero = _mm256_setzero_si256();
+    const int64_t step = panel->depth * UNIT;
+    const int8_t *w = panel->b;
+    for (int64_t i = 0; i < rows; i++) {
+        memcpy(c + i * NR, panel->start, NR * sizeof *c);
+    }
+    for (int64_t s = 0; s < panel->segments; s++) {
+        const uint8_t *row = (const uint8_t *)a + panel->offsets[s];
+        ROWS(POINTER)
+        for (int64_t first = 0; first < panel->k; first += step) {
+            const int64_t end = kdq_min(panel->k, first + step);
+            ROWS(ZERO)
+            for (int64_t p = first; p < end; p += UNIT, w += UNIT * NR) {
+                const __m256i w0 = load(w), w1 = load(w + 32);
+                ROWS(SUM_PAIRS)
+            }
+            ROWS(WIDEN_SUM)
+        }
+    }
+}
+
+#define BY_ROWS(TILE)                                                                             \
+    switch (rows) {                                                                               \
+    case 1: TILE(panel, 1, a, c); break;                                                          \
+    case 2: TILE(panel, 2, a, c); break;                                                          \
+    case 3: TILE(panel, 3, a, c); break;                                                          \
+    case 4: TILE(panel, 4, a, c); break;                                                          \
+    case 5: TILE(panel, 5, a, c); break;                                                          \
+    default: TILE(panel, 6, a, c); break;                                                         \
+    }
+
+AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    if (panel->depth < DEEP) {
+        BY_ROWS(shallow)
+    } else {
+        BY_ROWS(deep)
+    }
+}
+
+const kdq_kernel kdq_avx2_pairs = {
+    .name = "avx2-pairs",
+    .needs = UINT64_C(1) << KDQ_AVX2,
+    .mr = MR,
+    .nr = NR,
+    .k_unit = UNIT,
+    .layout = KDQ_INTERLEAVED,
+    .width = 1,
+    .flip = 1,
+    .max_depth = 16,
+    .run = run,
+    .vector = &kdq_vector_avx2,
+};
+#else
+typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */
+#endif

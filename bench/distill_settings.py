@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,12 @@ def main(data: str, labels: int | None, seeds: int, epochs: int | None, out: Pat
     for objective, column in zip(settings(), scores.T, strict=True):
         error = column.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else 0.0
         name = objective.identity() if objective else {"kind": "hard_labels"}
-        line = {"subject": "distill_settings", "data": data, "labels": labels, "seeds": seeds}
+        line: dict[str, Any] = {
+            "subject": "distill_settings",
+            "data": data,
+            "labels": labels,
+            "seeds": seeds,
+        }
         line |= {"setting": name, "validation": column.mean(), "standard_error": error}
         lines.append(json.dumps(line | {"cpu": cpu_name()}))
         print(f"{column.mean():.4f} ± {error:.4f}  {name}", flush=True)

@@ -11,23 +11,25 @@ agree to float32 accuracy.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bench.report import Line, Options, machine, progress
+from bench.timing import interleave
 from kdq_ref import losses, nn, optim, zoo
 from kdq_ref.data import DIGIT_CLASSES, Dataset
 from kdq_ref.distill import Workers
-from kdq_ref.pipeline.measure import cpu_name
 from kdq_ref.train import HardLabels, TrainConfig
 from kdq_ref.train.gradient import batch_gradient
 from kdq_ref.train.task import make_task
 
-BATCH, ROUNDS, STEPS = 128, 7, 5
+BATCH = 128
+SECONDS = 0.15
+"""Of one turn: a few steps."""
+MAX_GRADIENT_DIFFERENCE = 1e-4
 # Network, and images per micro-batch: large layers want large products, images want the cache.
 CASES = {"mlp 784-1200-1200-10": ("mlp", 64), "two-conv CNN": ("two-conv", 32)}
 _OPTIONS = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
@@ -141,62 +143,47 @@ def largest_difference(
     return float(np.abs(theirs.transpose(axes) - ours).max() / np.abs(ours).max())
 
 
-def seconds(step: Callable[[], Any]) -> float:
-    """Time one step, the mean of a few."""
-    start = time.perf_counter()
-    for _ in range(STEPS):
-        step()
-    return (time.perf_counter() - start) / STEPS
+def lines(options: Options) -> Iterator[Line]:
+    """Time every case, the two taking turns.
 
-
-def lines(threads: int) -> Iterator[dict[str, Any]]:
-    """Time every case, the two taking turns; the best round of each counts."""
+    Raises
+    ------
+    SystemExit
+        If the two do not compute the same gradients.
+    """
     import torch
 
+    threads, protocol = options.threads, options.protocol()
+    if not options.quick:
+        protocol = replace(protocol, min_seconds=SECONDS)
     torch.set_num_threads(threads)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (BATCH, 28, 28, 1)).astype(np.uint8)
     dataset = Dataset("noise", pixels, rng.integers(0, 10, BATCH), DIGIT_CLASSES, 255)
     images = dataset.to_input(pixels)
     for case, (name, micro_batch) in CASES.items():
+        progress(f"train: {case}")
         graph = network(name)
         model = torch_network(graph)
         difference = largest_difference(graph, model, images[:32], dataset.labels[:32])
-        ours, theirs = (
+        if difference > MAX_GRADIENT_DIFFERENCE:
+            raise SystemExit(f"{case}: the gradients of the two differ by {difference:.2g}")
+        steps = (
             our_step(graph, dataset, threads, micro_batch),
             torch_step(model, images, dataset.labels),
         )
-        ours(), theirs()
-        times = np.array([(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)])
-        best, median = times.min(axis=0), np.median(times, axis=0)
+        ours, theirs = interleave(steps, protocol)
         yield {
             "subject": "train",
+            "group": "train",
             "case": case,
             "peer": f"torch {torch.__version__} eager",
             "threads": threads,
             "micro_batch": micro_batch,
-            "ours_s": best[0],
-            "peer_s": best[1],
-            "ratio": best[1] / best[0],
-            "ratio_median": median[1] / median[0],
+            "ours_s": ours.best,
+            "peer_s": theirs.best,
+            "ratio": theirs.best / ours.best,
+            "ratio_median": theirs.median / ours.median,
             "gradient_difference": difference,
-            "cpu": cpu_name(),
+            **machine(),
         }
-
-
-def main(threads: int, out: Path | None, as_json: bool) -> None:
-    """Print a line per case; write them to a file as well."""
-    for line in lines(threads):
-        if line["gradient_difference"] > 1e-4:
-            raise SystemExit(f"the two do not compute the same gradients: {line}")
-        text = json.dumps(line)
-        if out is not None:
-            with open(out, "a", encoding="utf-8") as file:
-                file.write(text + "\n")
-        ours, peer = line["ours_s"] * 1e3, line["peer_s"] * 1e3
-        print(
-            text
-            if as_json
-            else f"{line['case']:22} {threads} thread(s): ours {ours:7.2f} ms, "
-            f"{line['peer']} {peer:7.2f} ms, ratio {line['ratio']:.2f}"
-        )

@@ -11,7 +11,8 @@
  *   depth < 4    per 4 elements of k and row:   2 vpmaddubsw, 2 vpmaddwd by ones, 2 vpaddd
  *   depth >= 4   2 vpmaddubsw, 2 vpaddw; every `depth` steps 2 vpmaddwd, and 2 vpaddd into c
  *
- * Tile and register use as in ukr_avx2.c. */
+ * A tile is 5 x 16: 10 sums, 2 vectors of weights, a broadcast, a product and the ones leave a register
+ * to spare. */
 #include <string.h>
 
 #include "kdq_internal.h"
@@ -19,7 +20,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define MR 6
+#define MR 5
 #define NR 16
 #define UNIT 4
 #define DEEP 4
@@ -43,8 +44,11 @@ AVX2 static inline void add_to(int32_t *c, __m256i sums) {
     _mm256_storeu_si256((__m256i *)(void *)c, _mm256_add_epi32(load(c), sums));
 }
 
+/* gcc would start with the products of all rows, and spill. */
+#define KEEP_ORDER(a, b) __asm__ volatile("" : "+x"(a), "+x"(b))
+
 /* Every sum has a name: see ukr_avx2.c. */
-#define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4)
 #define POINTER(i) const uint8_t *a##i = row + i * panel->row_bytes;
 #define START(i) __m256i c##i##0 = start0, c##i##1 = start1;
 #define ZERO(i) __m256i s##i##0 = zero, s##i##1 = zero;
@@ -64,6 +68,7 @@ AVX2 static inline void add_to(int32_t *c, __m256i sums) {
         const __m256i x = broadcast_four(a##i + p);                                               \
         s##i##0 = _mm256_add_epi16(s##i##0, _mm256_maddubs_epi16(x, w0));                         \
         s##i##1 = _mm256_add_epi16(s##i##1, _mm256_maddubs_epi16(x, w1));                         \
+        KEEP_ORDER(s##i##0, s##i##1);                                                             \
     }
 #define WIDEN_SUM(i)                                                                              \
     if (rows > i) {                                                                               \
@@ -118,8 +123,7 @@ AVX2 static inline __attribute__((always_inline)) void deep(const struct kdq_pan
     case 2: TILE(panel, 2, a, c); break;                                                          \
     case 3: TILE(panel, 3, a, c); break;                                                          \
     case 4: TILE(panel, 4, a, c); break;                                                          \
-    case 5: TILE(panel, 5, a, c); break;                                                          \
-    default: TILE(panel, 6, a, c); break;                                                         \
+    default: TILE(panel, 5, a, c); break;                                                         \
     }
 
 AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {

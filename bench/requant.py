@@ -1,0 +1,61 @@
+"""Requantization alone: nanoseconds per element for every rule, shape and instruction set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.report import Line, Options, machine, progress
+from bench.timing import interleave
+from kdq_ref import intref, kernels
+from kdq_ref.rounding import RULES, Requant
+
+SHAPES = ((1, 10), (64, 64), (100, 127), (784, 32), (256, 1000))
+"""Accumulators (rows, channels): a head, layers of students, a large product."""
+
+
+def problem(rule: str, rows: int, channels: int) -> tuple[np.ndarray, Requant]:
+    """Accumulators : (rows, channels) int32 whose results fill int8, and their constants."""
+    rng = np.random.default_rng([rows, channels])
+    acc = rng.normal(0, 200_000, (rows, channels)).astype(np.int32)
+    scales = rng.uniform(1e-3, 3e-3, channels)
+    return acc, Requant(RULES[rule], RULES[rule].constants(0.02, scales, 0.2), -5)
+
+
+def lines(options: Options) -> Iterator[Line]:
+    """Yield a line for each rule, shape and instruction set; the peer is the NumPy definition."""
+    isas = (options.isa,) if options.isa else kernels.available_isas()
+    shapes = SHAPES[1:2] if options.quick else SHAPES
+    for rule in RULES:
+        for rows, channels in shapes:
+            progress(f"requant: {rule}, {rows}x{channels}")
+            acc, requant = problem(rule, rows, channels)
+            expected = intref.requantize(acc, requant)
+
+            def definition(acc: np.ndarray = acc, requant: Requant = requant) -> np.ndarray:
+                return intref.requantize(acc, requant)
+
+            def ours(isa: str, acc: np.ndarray = acc, requant: Requant = requant) -> np.ndarray:
+                return kernels.requantize(acc, requant, isa=isa)
+
+            calls = [lambda isa=isa: ours(isa) for isa in isas]
+            *own, peer = interleave([*calls, definition], options.protocol())
+            for isa, times in zip(isas, own, strict=True):
+                yield {
+                    "subject": "requant",
+                    "group": f"{rule}, {isa}",
+                    "case": f"{rows}x{channels}",
+                    "peer": "intref",
+                    "threads": 1,
+                    "isa": isa,
+                    "rule": rule,
+                    "ours_s": times.best,
+                    "peer_s": peer.best,
+                    "ratio": peer.best / times.best,
+                    "ratio_median": peer.median / times.median,
+                    "ns_per_element": times.best / acc.size * 1e9,
+                    "exact_ours": bool(np.array_equal(ours(isa), expected)),
+                    "exact_peer": True,
+                    **machine(),
+                }

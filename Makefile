@@ -1,6 +1,6 @@
 # Development commands; CONTRIBUTING.md says when to use which.
 PYTHON ?= python
-.PHONY: build test lint c-warnings asan bench clean
+.PHONY: build test lint c-warnings asan cross exhaustive bench clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -22,8 +22,8 @@ c-warnings:
 		if ! command -v $$cc > /dev/null; then \
 			echo "$$cc is not installed: its warnings have NOT been checked"; continue; \
 		fi; \
-		for file in csrc/*.c; do \
-			$$cc $(C_FLAGS) $(WARNINGS) -c $$file -o /dev/null || exit 1; \
+		for file in csrc/*.c tests/native/*.c; do \
+			$$cc $(C_FLAGS) $(WARNINGS) -Icsrc -c $$file -o /dev/null || exit 1; \
 		done; \
 		echo "$$cc: no warnings"; \
 	done
@@ -46,9 +46,20 @@ asan:
 	$(ASAN_PYTHON) -m pytest -q -p no:cacheprovider --rootdir ../.. -c ../../pyproject.toml \
 		../../tests/kernels
 
+# The kernels natively and under emulators, for CPUs that this machine is not.
+cross:
+	PYTHON="$(PYTHON)" C_FLAGS="$(C_FLAGS)" bash tests/native/cross.sh
+
+# Every rounding rule over all 2^32 accumulators; EXHAUSTIVE_FLAGS=--full takes an hour.
+exhaustive:
+	$(PYTHON) tests/native/exhaustive.py $(EXHAUSTIVE_FLAGS)
+
 bench:
-	$(PYTHON) -m bench train --threads 1
-	$(PYTHON) -m bench train --threads 2
+	$(PYTHON) -m bench requant $(BENCH_FLAGS)
+	@for threads in 1 2; do for subject in roofline gemm conv network train; do \
+		echo "$(PYTHON) -m bench $$subject --threads $$threads $(BENCH_FLAGS)"; \
+		$(PYTHON) -m bench $$subject --threads $$threads $(BENCH_FLAGS) || exit 1; \
+	done; done
 
 clean:
 	rm -rf build dist *.egg-info kdq_ref/kernels/_core*.so

@@ -1,0 +1,259 @@
+/* exhaustive.c - requantization of consecutive accumulators, up to all 2^32 of them: every vectorised
+ * epilogue that this CPU can run against requant.c.
+ *
+ *     exhaustive compare RULE ZERO_POINT QMIN QMAX BIASES CONSTANTS FIRST COUNT
+ *         reports "KERNEL RESULTS" for each, or the first difference and exits with 1
+ *     exhaustive print (the same arguments)
+ *         also writes the results of requant.c, an int8 each, for another judge to compare
+ *     exhaustive kernels
+ *         lists the epilogues by the name of a kernel that has them: "KERNEL runs" or
+ *         "KERNEL lacks FEATURE..."
+ *
+ * RULE is a number of enum kdq_rule. BIASES is "none" or a comma-separated list, CONSTANTS a list of
+ * MULTIPLIER:EXPONENT or of scales; one constant stands for all channels. Accumulators count up from
+ * FIRST, modulo 2^32, and go through the channels in turn: channel 0, 1, ..., last, 0, ... Of a list
+ * of C constants each thus meets every C-th accumulator, and a FIRST lower by one shifts them on.
+ * Reports go to standard error.
+ *
+ * exhaustive.py compiles this, chooses the cases and says what each is for. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kdq_internal.h"
+
+#define MAX_CHANNELS 64
+#define MAX_KERNELS 64
+#define BLOCK 16384 /* accumulators at a time: they and two sets of results stay in the cache */
+
+/* Where there is one constant and no bias: two groups of 16 lanes and a rest of 3. */
+#define CHANNELS 35
+
+struct problem {
+    kdq_requant requant;
+    int64_t channels;
+    const int32_t *bias; /* or NULL */
+    uint32_t first;
+    int64_t count;
+};
+
+static int32_t multiplier[MAX_CHANNELS], exponent[MAX_CHANNELS], bias[MAX_CHANNELS];
+static float scale[MAX_CHANNELS];
+
+static int32_t acc[BLOCK];
+static int8_t expected[BLOCK], result[2 * BLOCK];
+
+static void fail(const char *what, const char *where) {
+    fprintf(stderr, "exhaustive: %s: %s\n", what, where);
+    exit(2);
+}
+
+static long long integer(const char *text, char **end) {
+    const long long value = strtoll(text, end, 10);
+    if (*end == text) {
+        fail("a number is expected at", text);
+    }
+    return value;
+}
+
+static int64_t argument(const char *text) {
+    char *end;
+    const int64_t value = integer(text, &end);
+    if (*end != '\0') {
+        fail("a number is expected, not", text);
+    }
+    return value;
+}
+
+/* The constants or, if `biases`, the biases of a list; how many there are. */
+static int64_t parse_list(const char *text, int32_t rule, int biases) {
+    for (int64_t c = 0; c < MAX_CHANNELS; c++) {
+        char *end;
+        if (biases) {
+            bias[c] = (int32_t)integer(text, &end);
+        } else if (rule == KDQ_FLOAT32_RNE) {
+            scale[c] = strtof(text, &end);
+        } else {
+            multiplier[c] = (int32_t)integer(text, &end);
+            if (*end != ':') {
+                fail("MULTIPLIER:EXPONENT is expected at", text);
+            }
+            exponent[c] = (int32_t)integer(end + 1, &end);
+        }
+        if (end == text || (*end != ',' && *end != '\0')) {
+            fail("this list is not understood from", text);
+        }
+        if (*end == '\0') {
+            return c + 1;
+        }
+        text = end + 1;
+    }
+    fail("too many channels", text);
+    return 0;
+}
+
+static struct problem parse(char **arguments) {
+    struct problem p;
+    p.requant.rule = (int32_t)argument(arguments[0]);
+    p.requant.zero_point = (int32_t)argument(arguments[1]);
+    p.requant.qmin = (int32_t)argument(arguments[2]);
+    p.requant.qmax = (int32_t)argument(arguments[3]);
+    const int64_t biases = strcmp(arguments[4], "none") == 0 ? 0
+                                                             : parse_list(arguments[4], 0, 1);
+    const int64_t constants = parse_list(arguments[5], p.requant.rule, 0);
+    if (p.requant.rule < KDQ_SINGLE_ROUNDING || p.requant.rule > KDQ_FLOAT32_RNE) {
+        fail("no such rule", arguments[0]);
+    }
+    if (biases != 0 && constants != 1 && biases != constants) {
+        fail("as many biases as constants are expected", arguments[4]);
+    }
+    p.requant.channel_step = constants > 1;
+    p.requant.multiplier = multiplier;
+    p.requant.exponent = exponent;
+    p.requant.scale = scale;
+    p.channels = constants > 1 ? constants : biases != 0 ? biases : CHANNELS;
+    p.bias = biases != 0 ? bias : NULL;
+    p.first = (uint32_t)argument(arguments[6]);
+    p.count = argument(arguments[7]);
+    return p;
+}
+
+/* ---- Which epilogues ----------------------------------------------------------------------- */
+
+static int same_epilogue(const kdq_kernel *a, const kdq_kernel *b) {
+    return a->vector->requantize == b->vector->requantize;
+}
+
+/* Whether the kernel at this place of the table stands for its epilogue: the first that runs here
+ * or, if none does, the first. */
+static int stands_for_epilogue(int32_t index) {
+    const kdq_kernel *kernel = kdq_kernel_at(index);
+    const int runs = kdq_kernel_missing(kernel) == 0;
+    if (kernel->vector->requantize == kdq_requantize) {
+        return 0;
+    }
+    for (int32_t i = 0; i < kdq_kernel_count(); i++) {
+        const kdq_kernel *other = kdq_kernel_at(i);
+        const int other_runs = kdq_kernel_missing(other) == 0;
+        if (i != index && same_epilogue(kernel, other) &&
+            (other_runs > runs || (other_runs == runs && i < index))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void print_kernels(void) {
+    for (int32_t i = 0; i < kdq_kernel_count(); i++) {
+        if (stands_for_epilogue(i)) {
+            const uint64_t missing = kdq_kernel_missing(kdq_kernel_at(i));
+            fprintf(stderr, "%s %s", kdq_kernel_name(kdq_kernel_at(i)), missing ? "lacks" : "runs");
+            for (int32_t bit = 0; kdq_feature_name(bit) != NULL; bit++) {
+                if (missing >> bit & 1) {
+                    fprintf(stderr, " %s", kdq_feature_name(bit));
+                }
+            }
+            fprintf(stderr, "\n");
+        }
+    }
+}
+
+/* ---- Blocks -------------------------------------------------------------------------------- */
+
+/* Rows of a block: odd, since epilogues may take rows in pairs. */
+static int64_t block_rows(const struct problem *p) { return (BLOCK / p->channels - 1) | 1; }
+
+static void expect(const struct problem *p, int64_t rows, int64_t done) {
+    const uint32_t from = p->first + (uint32_t)done;
+    for (uint32_t i = 0; i < (uint32_t)(rows * p->channels); i++) {
+        acc[i] = (int32_t)(from + i);
+    }
+    kdq_requantize(&p->requant, rows, p->channels, acc, p->channels, p->bias, expected,
+                   p->channels);
+}
+
+/* Element i of the block differs. */
+static void report(const struct problem *p, const kdq_kernel *kernel, const char *shape, int64_t i,
+                   int8_t given) {
+    const int64_t c = i % p->channels, k = c * p->requant.channel_step;
+    fprintf(stderr, "first difference at accumulator %d: requant.c gives %d, %s gives %d\n", (int)acc[i],
+           expected[i], kdq_kernel_name(kernel), given);
+    if (p->requant.rule == KDQ_FLOAT32_RNE) {
+        fprintf(stderr, "scale %a", (double)scale[k]);
+    } else {
+        fprintf(stderr, "multiplier %d, exponent %d", (int)multiplier[k], (int)exponent[k]);
+    }
+    fprintf(stderr, ", bias %d, zero point %d, clamp [%d, %d], rule %d\n", p->bias != NULL ? (int)bias[c] : 0,
+           (int)p->requant.zero_point, (int)p->requant.qmin, (int)p->requant.qmax,
+           (int)p->requant.rule);
+    fprintf(stderr, "channel %d of %d, row %d, %s\n", (int)c, (int)p->channels, (int)(i / p->channels), shape);
+    exit(1);
+}
+
+static void compare_run(const struct problem *p, const kdq_kernel *kernel, const char *shape,
+                        int64_t from, int64_t n, const int8_t *given) {
+    if (memcmp(expected + from, given, (size_t)n) != 0) {
+        int64_t i = 0;
+        while (expected[from + i] == given[i]) {
+            i++;
+        }
+        report(p, kernel, shape, from + i, given[i]);
+    }
+}
+
+static void compare_block(const struct problem *p, const kdq_kernel *kernel, int64_t rows) {
+    const int64_t n = rows * p->channels;
+    const int64_t apart = p->channels + 1; /* or rows could be taken as one long one */
+    memset(result, 0x55, sizeof result);
+    kdq_requantize_with(kernel, &p->requant, rows, p->channels, acc, p->channels, p->bias, result,
+                        apart);
+    for (int64_t r = 0; r < rows; r++) {
+        compare_run(p, kernel, "rows apart", r * p->channels, p->channels, result + r * apart);
+    }
+    if (p->bias == NULL && !p->requant.channel_step) {
+        memset(result, 0x55, sizeof result);
+        kdq_requantize_with(kernel, &p->requant, 1, n, acc, n, NULL, result, n);
+        compare_run(p, kernel, "all in one row", 0, n, result);
+    }
+}
+
+static void run(const struct problem *p, int print) {
+    const kdq_kernel *kernels[MAX_KERNELS];
+    int32_t n = 0;
+    for (int32_t i = 0; i < kdq_kernel_count() && n < MAX_KERNELS; i++) {
+        if (stands_for_epilogue(i) && kdq_kernel_missing(kdq_kernel_at(i)) == 0) {
+            kernels[n++] = kdq_kernel_at(i);
+        }
+    }
+    const int64_t rows = block_rows(p), step = rows * p->channels;
+    for (int64_t done = 0; done < p->count; done += step) { /* the last block may go past the end */
+        expect(p, rows, done);
+        for (int32_t i = 0; i < n; i++) {
+            compare_block(p, kernels[i], rows);
+        }
+        if (print) {
+            const size_t rest = (size_t)kdq_min(step, p->count - done);
+            if (fwrite(expected, 1, rest, stdout) != rest) {
+                fail("writing failed", "standard output");
+            }
+        }
+    }
+    for (int32_t i = 0; i < n; i++) {
+        fprintf(stderr, "%s %lld\n", kdq_kernel_name(kernels[i]), (long long)p->count);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "kernels") == 0) {
+        print_kernels();
+        return 0;
+    }
+    const int print = argc > 1 && strcmp(argv[1], "print") == 0;
+    if (argc != 10 || (!print && strcmp(argv[1], "compare") != 0)) {
+        fail("usage",
+             "compare|print RULE ZERO_POINT QMIN QMAX BIASES CONSTANTS FIRST COUNT, or kernels");
+    }
+    const struct problem p = parse(argv + 2);
+    run(&p, print);
+    return 0;
+}

@@ -58,7 +58,7 @@ def through_plan(problem: Problem, options: Options) -> Ours:
     x = problem.codes
     out = np.empty((problem.batch, *graph.output_shape), np.int8)
     arena = np.empty(plan.arena_bytes, np.uint8)
-    return Ours(lambda: plan.run(x, out, arena), out, plan.isa, 1, "Plan")
+    return Ours(plan.bind(x, out, arena), out, plan.isa, 1, "Plan")
 
 
 def through_engine(problem: Problem, options: Options) -> Ours:
@@ -67,7 +67,7 @@ def through_engine(problem: Problem, options: Options) -> Ours:
     engine = infer.Engine(graph, isa=options.isa, threads=options.threads)
     out = np.empty((problem.batch, *graph.output_shape), np.int8)
     threads = min(engine.threads, problem.batch)  # one image stays on one
-    return Ours(lambda: engine.run(x, out), out, engine.isa, threads, "Engine")
+    return Ours(engine.bind(x, out), out, engine.isa, threads, "Engine")
 
 
 def select(cases: Iterable[Case], options: Options) -> list[Case]:

@@ -60,6 +60,11 @@ void kdq_write_strip(const kdq_weights *weights, const struct kdq_target *target
 /* Tiles of nearly equal height: 7 rows are 4 and 3 rather than 6 and 1. */
 void kdq_multiply_rows(kdq_micro_kernel *run, const kdq_kernel *kernel,
                        const struct kdq_panel *panel, int64_t rows, const int8_t *a, int32_t *c) {
+    if (kernel->run_short != NULL && run == kernel->run &&
+        panel->segments * panel->k <= kernel->short_k) {
+        kernel->run_short(panel, rows, a, c);
+        return;
+    }
     for (int64_t tiles = (rows + kernel->mr - 1) / kernel->mr; tiles > 0; tiles--) {
         const int64_t height = (rows + tiles - 1) / tiles;
         run(panel, height, a, c);

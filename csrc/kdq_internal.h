@@ -47,13 +47,13 @@ enum kdq_layout {
     KDQ_INTERLEAVED /* k_unit elements of column 0, of column 1, ...; then the next k_unit */
 };
 
-/* A depthwise window: pixel p of a line of outputs and tap t meet at x[t] + first + p * step. There,
- * and as far as a pixel behind the last such place, activations of all channels may be read; those
- * behind do not count. Taps are in the order of kdq_tap; x has one pointer more, equal to the last. */
-#define KDQ_TAP_UNIT 16 /* channels are padded to a multiple of it */
+/* A depthwise window: pixel p of a line of outputs and tap t meet at x[t] + first + p * step, where the
+ * channels are side by side. Also a pixel and KDQ_TAP_UNIT elements behind that are read, but do not
+ * count. Taps are in the order of kdq_tap; x has one pointer more, equal to the last. */
+#define KDQ_TAP_UNIT 16
 struct kdq_taps {
     int64_t lines, columns; /* of the window */
-    const int16_t *const *x;
+    const int8_t *const *x;
     int64_t first, step;
     int64_t apart; /* elements between neighbouring columns of the window */
     const void *w; /* as pack_taps leaves them */
@@ -97,8 +97,9 @@ struct kdq_vector {
      * (taps rounded up to 2) * (channels rounded up to KDQ_TAP_UNIT) int16 */
     void (*pack_taps)(int64_t lines, int64_t columns, int64_t channels, const int8_t *w,
                       void *packed);
-    /* sums[p][c] = sum_t x[t][p][c] * w[t][c]; channels is a multiple of KDQ_TAP_UNIT */
-    void (*add_taps)(const struct kdq_taps *taps, int64_t pixels, int64_t channels, int32_t *sums);
+    /* sums[p][c] = sum_t x[t][p][c] * w[t][c]; rows of sums have room for KDQ_TAP_UNIT channels */
+    void (*add_taps)(const struct kdq_taps *taps, int64_t pixels, int64_t channels, int32_t *sums,
+                     int64_t ld_sums);
     /* winograd.c: `tiles` neighbouring tiles from four lines of a loaded image, to 16 planes */
     void (*winograd_input)(int64_t tiles, int64_t channels, const int16_t *const lines[4],
                            int16_t *v, int64_t ld_v, int64_t plane);
@@ -123,6 +124,9 @@ struct kdq_kernel {
      * weights have only one form, the one that `run` reads. */
     kdq_micro_kernel *run_compact;
     int64_t compact_rows;
+    /* For segments * k up to short_k: the same for any number of rows; or NULL. */
+    kdq_micro_kernel *run_short;
+    int64_t short_k;
     int64_t winograd_from; /* input channels from which KDQ_WINOGRAD pays (width 2 only) */
     const struct kdq_vector *vector;
     const kdq_kernel *narrow; /* of the same instruction set, for narrow weights; or NULL */

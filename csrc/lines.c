@@ -4,7 +4,7 @@
 #include "kdq_internal.h"
 
 /* The widest vector of channels that is read at a pixel. */
-#define SLACK 64
+#define SLACK 32
 
 struct kdq_lines kdq_lines_for(const kdq_kernel *kernel, const kdq_window *w, int64_t columns) {
     struct kdq_lines lines = {.columns = columns, .elements = columns * w->in_c + SLACK};

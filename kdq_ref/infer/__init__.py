@@ -6,7 +6,7 @@ needs none of it is a fact of the import graph, checked by a test. Floats remain
 """
 
 from kdq_ref.infer.bounds import accumulator_bounds
-from kdq_ref.infer.engine import Engine
+from kdq_ref.infer.engine import BoundEngine, Engine
 from kdq_ref.infer.execution import run
 from kdq_ref.infer.graph import IntGraph, IntNode
 from kdq_ref.infer.model_file import load_model, save_model
@@ -26,6 +26,7 @@ from kdq_ref.infer.ops import (
 __all__ = [
     "Add",
     "AvgPool2d",
+    "BoundEngine",
     "Conv2d",
     "Dense",
     "DepthwiseConv2d",

@@ -159,11 +159,13 @@ class IntGraph:
         """Bytes of all weights, biases and tables; requantization constants are not counted."""
         return sum(node.op.weight_bytes() for node in self.nodes)
 
-    def check_input(self, x: np.ndarray) -> np.ndarray:
-        """Return ``x`` : (B, *input_shape) float32 or int8 after checking it; floats are finite."""
+    def check_input(self, x: np.ndarray, *, finite: bool = True) -> np.ndarray:
+        """Return ``x`` : (B, *input_shape) float32 or int8 after checking it.
 
+        Floats are finite unless that is not asked for.
+        """
         x = check_array("x", x, dtype=(np.float32, np.int8), shape=(None, *self.input_shape))
-        return x if x.dtype == np.int8 else check_finite("x", x)
+        return check_finite("x", x) if finite and x.dtype != np.int8 else x
 
 
 def _check_node(node: IntNode, shapes: dict[str, Shape], rule: Rule) -> Shape:

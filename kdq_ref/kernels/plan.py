@@ -168,16 +168,19 @@ class Plan:
         DTypeError, ShapeError, NotFiniteError, InvalidArgumentError
             Nothing has been written then.
         """
-        # Accepted at a glance, or else checked thoroughly for the sake of the message: at batch 1
-        # this function takes longer than a small network.
-        if not (
-            type(x) is np.ndarray
-            and x.dtype in (_REAL, _CODES)
-            and x.ndim > 0
-            and x.shape[1:] == self.input_shape
-        ):
-            x = check_array("x", x, dtype=(_REAL, _CODES), shape=(None, *self.input_shape))
-        x = contiguous(x)
+        self.bind(contiguous(self._check_input(x)), out, arena)()
+
+    def bind(self, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> BoundPlan:
+        """Check arrays once, for many runs on them: what :meth:`run` does to them, a call away.
+
+        Parameters
+        ----------
+        x, out, arena : ndarray
+            As for :meth:`run`, but ``x`` must be C-contiguous: its values are read at each call.
+        """
+        x = self._check_input(x)
+        if not (x.flags.c_contiguous and x.flags.aligned):
+            raise InvalidArgumentError("x must be C-contiguous to be bound; copy it first")
         _check_writable("out", out, _CODES)
         if out.shape != (len(x), *self.output_shape):
             raise ShapeError(f"out must have shape {(len(x), *self.output_shape)}, got {out.shape}")
@@ -188,23 +191,24 @@ class Plan:
             or np.may_share_memory(out, arena)
         ):
             raise InvalidArgumentError("x, out and arena must not share memory")
-        real = x.dtype == _REAL
-        status = lib.kdq_plan_run(
-            self._plan,
-            len(x),
-            pointer(x) if real else ffi.NULL,
-            ffi.NULL if real else pointer(x),
-            pointer(out),
-            pointer(arena),
-            arena.nbytes,
-        )
-        if status == lib.KDQ_NOT_FINITE:
-            check_finite("x", x)
-        if status == lib.KDQ_ARENA_TOO_SMALL:
+        if arena.nbytes < self.arena_bytes_for(1) and len(x):
             raise ShapeError(
                 f"arena has {arena.nbytes} bytes; one image needs {self.arena_bytes_for(1)}, "
                 f"a full tile of {self.max_tile} images {self.arena_bytes}"
             )
+        return BoundPlan(self, x, out, arena)
+
+    def _check_input(self, x: np.ndarray) -> np.ndarray:
+        # Accepted at a glance, or else checked thoroughly for the sake of the message: at batch 1
+        # checks take longer than a small network.
+        if (
+            type(x) is np.ndarray
+            and x.dtype in (_REAL, _CODES)
+            and x.ndim > 0
+            and x.shape[1:] == self.input_shape
+        ):
+            return x
+        return check_array("x", x, dtype=(_REAL, _CODES), shape=(None, *self.input_shape))
 
     def _fill(self, op: Any, step: Step, weights: Held) -> None:
         """Describe a step to C."""
@@ -221,6 +225,40 @@ class Plan:
             op.addends = step.addends
         if step.requant is not None:
             op.requant = requant_struct(step.requant, self._keep)[0]
+
+
+class BoundPlan:
+    """A plan and the arrays it runs on; calling it runs the network. Made by :meth:`Plan.bind`.
+
+    One call at a time: calls would share the arena.
+
+    Raises
+    ------
+    NotFiniteError
+        When called while the input holds NaN or infinity; nothing has been written then.
+    """
+
+    __slots__ = ("_arguments", "_keep", "_run")
+
+    def __init__(self, plan: Plan, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> None:
+        real = x.dtype == _REAL
+        self._keep = plan, x
+        self._run = lib.kdq_plan_run
+        self._arguments = (
+            plan._plan,
+            len(x),
+            pointer(x) if real else ffi.NULL,
+            ffi.NULL if real else pointer(x),
+            pointer(out),
+            pointer(arena),
+            arena.nbytes,
+        )
+
+    def __call__(self) -> None:
+        """Run the network once."""
+        if self._run(*self._arguments) != lib.KDQ_OK:
+            # Nothing else can be wrong with arrays that were checked.
+            check_finite("x", self._keep[1])
 
 
 _PRODUCTS = ("dense", "conv2d")

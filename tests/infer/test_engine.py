@@ -18,6 +18,7 @@ from kdq_ref.errors import (
     DTypeError,
     InvalidArgumentError,
     KernelUnavailableError,
+    NotFiniteError,
     RangeError,
     ShapeError,
 )
@@ -121,6 +122,40 @@ def test_many_callers_share_one_engine() -> None:
     for caller in callers:
         caller.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("batch", [0, 1, 2, 7])
+def test_a_bound_engine_reads_its_arrays_at_each_call(threads: int, batch: int) -> None:
+    """New values in the same memory give new results; other runs do not disturb it."""
+    graph = residual_network(7)
+    engine = infer.Engine(graph, threads=threads)
+    x, out = _images(0, batch).copy(), np.empty((batch, 4), np.int8)
+    bound = engine.bind(x, out)
+    for seed in (1, 2):
+        x[...] = _images(seed, batch)
+        engine.run(_images(3, 5))
+        assert bound() is out
+        np.testing.assert_array_equal(out, infer.run(graph, x))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_bound_engine_refuses_what_is_not_finite(threads: int) -> None:
+    """At the call, not before; and nothing is written."""
+    engine = infer.Engine(residual_network(7), threads=threads)
+    x = _images(0, 4).copy()
+    bound = engine.bind(x)
+    wanted = bound().copy()
+    x[3, 0, 0, 0] = np.nan
+    with pytest.raises(NotFiniteError):
+        bound()
+    np.testing.assert_array_equal(bound.out, wanted)
+
+
+def test_only_contiguous_arrays_can_be_bound() -> None:
+    """A copy would not see later values."""
+    with pytest.raises(InvalidArgumentError, match="contiguous"):
+        infer.Engine(residual_network(7)).bind(_images(0, 8)[::2])
 
 
 @needs_core

@@ -139,6 +139,23 @@ def test_wrong_arrays_are_refused() -> None:
             plan.run(*arguments)
 
 
+def test_a_bound_plan_reads_its_arrays_at_each_call() -> None:
+    """New values in the same memory give new results; what cannot be bound is refused."""
+    net = residual_network(2)
+    plan = net.plan(len(net.ops))
+    x, out = net.images(3, np.int8).copy(), np.empty((3, *plan.output_shape), np.int8)
+    arena = np.empty(plan.arena_bytes, np.uint8)
+    bound = plan.bind(x, out, arena)
+    for shift in (0, 1):
+        x[...] = np.roll(x, shift)
+        bound()
+        np.testing.assert_array_equal(out, net.reference(x, len(net.ops)))
+    with pytest.raises(InvalidArgumentError, match="contiguous"):
+        plan.bind(np.repeat(x, 2, axis=0)[::2], out, arena)
+    with pytest.raises(ShapeError, match="one image needs"):
+        plan.bind(x, out, arena[:10])
+
+
 def test_strided_input_is_copied() -> None:
     """Every other image, channels first in memory, read-only: all the same values."""
     net = residual_network(6)

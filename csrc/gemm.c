@@ -116,19 +116,29 @@ int64_t kdq_gemm_scratch_bytes(const kdq_weights *b, int64_t m) {
     return kdq_round_up(rows * row_bytes, KDQ_ALIGN) + kdq_block_scratch_bytes(b, rows);
 }
 
+static void load_rows(const kdq_kernel *kernel, int64_t rows, int64_t k, const int8_t *a,
+                      int64_t ld_a, int8_t *to, int64_t row_bytes) {
+    const int64_t real = k * kernel->width;
+    if (real == row_bytes && k == ld_a) { /* one long row */
+        kdq_load(kernel, rows * k, a, to);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++, a += ld_a, to += row_bytes) {
+        kdq_load(kernel, k, a, to);
+        memset(to + real, 0, (size_t)(row_bytes - real));
+    }
+}
+
 void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
                   const struct kdq_target *target, void *scratch) {
     const kdq_kernel *kernel = b->kernel;
-    const int64_t row_bytes = loaded_row_bytes(kernel, b->k), real = b->k * kernel->width;
+    const int64_t row_bytes = loaded_row_bytes(kernel, b->k);
     const int64_t most = block_rows(kernel, m, row_bytes), offset = 0;
     int8_t *rows = scratch;
     struct kdq_target to = *target;
     for (int64_t first = 0; first < m; first += most) {
         const int64_t count = kdq_min(most, m - first);
-        for (int64_t r = 0; r < count; r++) {
-            kdq_load(kernel, b->k, a + (first + r) * ld_a, rows + r * row_bytes);
-            memset(rows + r * row_bytes + real, 0, (size_t)(row_bytes - real));
-        }
+        load_rows(kernel, count, b->k, a + first * ld_a, ld_a, rows, row_bytes);
         const struct kdq_block block = {
             .a = rows, .lines = 1, .rows = count, .row_bytes = row_bytes, .offsets = &offset};
         kdq_multiply_block(b, &block, &to, rows + kdq_round_up(most * row_bytes, KDQ_ALIGN));

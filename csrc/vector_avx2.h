@@ -9,7 +9,7 @@
 void kdq_avx2_pack_taps(int64_t lines, int64_t columns, int64_t channels, const int8_t *w,
                         void *packed);
 void kdq_avx2_add_taps(const struct kdq_taps *taps, int64_t pixels, int64_t channels,
-                       int32_t *sums);
+                       int32_t *sums, int64_t ld_sums);
 
 /* vector_avx2_windows.c */
 void kdq_avx2_largest(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,

@@ -1,6 +1,6 @@
 /* vector_avx2_taps.c - depthwise sums with vpmaddwd, 16 channels at a time.
  *
- * Two taps at a time: their pixels (16 channels of int16 each) are interleaved, so that each channel's
+ * Two taps at a time: their pixels, widened to int16, are interleaved, so that each channel's
  * two products end up in one vpmaddwd. vpunpck works within 128-bit lanes, so of the two sums
  *
  *     low    channels 0..3 and 8..11          high    channels 4..7 and 12..15
@@ -25,8 +25,9 @@
 #define AVX2 __attribute__((target("avx2")))
 #define INLINE AVX2 static inline __attribute__((always_inline))
 
-INLINE __m256i load(const int16_t *from) {
-    return _mm256_loadu_si256((const __m256i *)(const void *)from);
+/* 16 channels, widened. */
+INLINE __m256i load(const int8_t *from) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)from));
 }
 
 /* 16 channels of interleaved activations or weights, or of sums. */
@@ -35,13 +36,12 @@ struct pair {
 };
 
 INLINE struct pair interleave(__m256i a, __m256i b) {
-    /* Or gcc loads them twice, once for each half: loads are what is short here. */
-    __asm__("" : "+x"(a), "+x"(b));
     return (struct pair){_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)};
 }
 
 INLINE struct pair load_pair(const int16_t *from) {
-    return (struct pair){load(from), load(from + UNIT)};
+    const __m256i *w = (const __m256i *)(const void *)from;
+    return (struct pair){_mm256_loadu_si256(w), _mm256_loadu_si256(w + 1)};
 }
 
 INLINE struct pair multiply(struct pair x, struct pair w) {
@@ -65,7 +65,12 @@ INLINE __m256i load_weights(const int8_t *w, int64_t count) {
         memcpy(all, w, (size_t)count);
         w = all;
     }
-    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)w));
+    return load(w);
+}
+
+/* Where the unit of channels that begins at c is read: the last one overlaps the one before. */
+static inline int64_t unit_at(int64_t c, int64_t channels) {
+    return kdq_max(0, kdq_min(c, channels - UNIT));
 }
 
 AVX2 void kdq_avx2_pack_taps(int64_t lines, int64_t columns, int64_t channels, const int8_t *w,
@@ -76,9 +81,9 @@ AVX2 void kdq_avx2_pack_taps(int64_t lines, int64_t columns, int64_t channels, c
         const int8_t *two = t + 1 < taps ? w + kdq_tap(lines, columns, t + 1) * channels : NULL;
         int16_t *to = (int16_t *)packed + t * UNIT;
         for (int64_t c = 0; c < channels; c += UNIT, to += unit) {
-            const int64_t count = kdq_min(UNIT, channels - c);
-            const __m256i a = load_weights(one + c, count);
-            const __m256i b = two == NULL ? _mm256_setzero_si256() : load_weights(two + c, count);
+            const int64_t from = unit_at(c, channels), count = channels - from;
+            const __m256i a = load_weights(one + from, count);
+            const __m256i b = two == NULL ? _mm256_setzero_si256() : load_weights(two + from, count);
             const struct pair pair = interleave(a, b);
             _mm256_storeu_si256((__m256i *)(void *)to, pair.low);
             _mm256_storeu_si256((__m256i *)(void *)(to + UNIT), pair.high);
@@ -90,7 +95,7 @@ AVX2 void kdq_avx2_pack_taps(int64_t lines, int64_t columns, int64_t channels, c
 AVX2 static void along_lines(const struct kdq_taps *taps, int64_t at, int64_t pixels,
                              const int16_t *w, int32_t *sums, int64_t ld_sums) {
     const int64_t step = taps->step;
-    const int16_t *x0 = taps->x[0] + at, *x1 = taps->x[1] + at, *x2 = taps->x[6] + at;
+    const int8_t *x0 = taps->x[0] + at, *x1 = taps->x[1] + at, *x2 = taps->x[6] + at;
     const struct pair w0 = load_pair(w), w1 = load_pair(w + 2 * UNIT),
                       w2 = load_pair(w + 4 * UNIT), w3 = load_pair(w + 6 * UNIT),
                       w4 = load_pair(w + 8 * UNIT);
@@ -114,7 +119,7 @@ AVX2 static void along_lines(const struct kdq_taps *taps, int64_t at, int64_t pi
 AVX2 static void along_lines_by_two(const struct kdq_taps *taps, int64_t at, int64_t pixels,
                                     const int16_t *w, int32_t *sums, int64_t ld_sums) {
     const int64_t apart = taps->apart;
-    const int16_t *x0 = taps->x[0] + at, *x1 = taps->x[1] + at, *x2 = taps->x[6] + at;
+    const int8_t *x0 = taps->x[0] + at, *x1 = taps->x[1] + at, *x2 = taps->x[6] + at;
     const struct pair w0 = load_pair(w), w1 = load_pair(w + 2 * UNIT),
                       w2 = load_pair(w + 4 * UNIT), w3 = load_pair(w + 6 * UNIT),
                       w4 = load_pair(w + 8 * UNIT);
@@ -145,7 +150,7 @@ INLINE void block(const struct kdq_taps *taps, int64_t at, const int pixels, con
     struct pair s0 = {_mm256_setzero_si256(), _mm256_setzero_si256()}, s1 = s0, s2 = s0, s3 = s0;
     for (int64_t t = 0; t < count; t += 2, w += 2 * UNIT) {
         const struct pair weights = load_pair(w);
-        const int16_t *a = taps->x[t] + at, *b = taps->x[t + 1] + at;
+        const int8_t *a = taps->x[t] + at, *b = taps->x[t + 1] + at;
         PAIR(0) PAIR(1) PAIR(2) PAIR(3)
     }
     STORE(0) STORE(1) STORE(2) STORE(3)
@@ -165,16 +170,17 @@ AVX2 static void by_taps(const struct kdq_taps *taps, int64_t at, int64_t pixels
 }
 
 AVX2 void kdq_avx2_add_taps(const struct kdq_taps *taps, int64_t pixels, int64_t channels,
-                            int32_t *sums) {
+                            int32_t *sums, int64_t ld_sums) {
     const int is_3x3 = taps->lines == 3 && taps->columns == 3;
     const int16_t *w = taps->w;
     for (int64_t c = 0; c < channels; c += UNIT) {
+        const int64_t from = unit_at(c, channels), at = taps->first + from;
         if (is_3x3 && taps->step == taps->apart) {
-            along_lines(taps, taps->first + c, pixels, w, sums + c, channels);
+            along_lines(taps, at, pixels, w, sums + from, ld_sums);
         } else if (is_3x3 && taps->step == 2 * taps->apart) {
-            along_lines_by_two(taps, taps->first + c, pixels, w, sums + c, channels);
+            along_lines_by_two(taps, at, pixels, w, sums + from, ld_sums);
         } else {
-            by_taps(taps, taps->first + c, pixels, w, sums + c, channels);
+            by_taps(taps, at, pixels, w, sums + from, ld_sums);
         }
         w += kdq_round_up(taps->lines * taps->columns, 2) * UNIT;
     }

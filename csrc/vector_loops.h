@@ -71,23 +71,21 @@ static inline void lookup(int64_t n, const int8_t *restrict x, const int8_t *res
     }
 }
 
-static inline void pack_taps(int64_t lines, int64_t columns, int64_t channels, const int8_t *restrict w,
-                      void *packed) {
-    const int64_t taps = lines * columns, padded = kdq_round_up(channels, KDQ_TAP_UNIT);
-    int16_t *to = packed;
-    memset(to, 0, (size_t)(taps * padded) * sizeof *to);
-    for (int64_t t = 0; t < taps; t++, to += padded) {
-        widen(channels, w + kdq_tap(lines, columns, t) * channels, to);
+static inline void pack_taps(int64_t lines, int64_t columns, int64_t channels,
+                             const int8_t *restrict w, void *packed) {
+    int8_t *to = packed;
+    for (int64_t t = 0; t < lines * columns; t++, to += channels) {
+        memcpy(to, w + kdq_tap(lines, columns, t) * channels, (size_t)channels);
     }
 }
 
 static inline void add_taps(const struct kdq_taps *taps, int64_t pixels, int64_t channels,
-                     int32_t *restrict sums) {
-    for (int64_t p = 0; p < pixels; p++, sums += channels) {
-        const int16_t *restrict w = taps->w;
+                            int32_t *restrict sums, int64_t ld_sums) {
+    for (int64_t p = 0; p < pixels; p++, sums += ld_sums) {
+        const int8_t *restrict w = taps->w;
         memset(sums, 0, (size_t)channels * sizeof *sums);
         for (int64_t t = 0; t < taps->lines * taps->columns; t++, w += channels) {
-            const int16_t *restrict x = taps->x[t] + taps->first + p * taps->step;
+            const int8_t *restrict x = taps->x[t] + taps->first + p * taps->step;
             for (int64_t c = 0; c < channels; c++) {
                 sums[c] += (int16_t)(x[c] * w[c]); /* 16 bits are exact, and vectorize better */
             }

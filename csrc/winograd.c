@@ -24,7 +24,7 @@
 #include "kdq_internal.h"
 
 #define PLANES 16
-#define BLOCK_BYTES (160 * 1024) /* of v: stays in L2 while the weights pass */
+#define BLOCK_BYTES (256 * 1024) /* of v: stays in L2 while the weights pass */
 #define MAX_TILES 96
 #define VECTOR 16 /* rows of v begin at multiples of so many elements */
 

@@ -21,7 +21,7 @@ from kdq_ref.rounding import Requant
 
 # Activations of a tile should stay in L2 beside the weights; more images than that gain nothing.
 _TILE_BYTES = 128 * 1024
-_MAX_TILE = 64
+_MAX_TILE = 120
 
 _REAL, _CODES, _BYTES = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
 

@@ -13,8 +13,8 @@
 #include "kdq_internal.h"
 
 /* A block shares L2 with the weights, a strip of sums L1 with a panel: csrc/README.md. */
-#define BLOCK_BYTES (96 * 1024)
-#define MAX_BLOCK_ROWS 120
+#define BLOCK_BYTES (192 * 1024)
+#define MAX_BLOCK_ROWS 240
 
 static int64_t block_rows(const kdq_kernel *kernel, int64_t m, int64_t row_bytes) {
     const int64_t fitting = kdq_min(BLOCK_BYTES / row_bytes, kdq_min(MAX_BLOCK_ROWS, m));
@@ -57,21 +57,6 @@ void kdq_write_strip(const kdq_weights *weights, const struct kdq_target *target
     }
 }
 
-/* Tiles of nearly equal height: 7 rows are 4 and 3 rather than 6 and 1. */
-void kdq_multiply_rows(kdq_micro_kernel *run, const kdq_kernel *kernel,
-                       const struct kdq_panel *panel, int64_t rows, const int8_t *a, int32_t *c) {
-    if (kernel->run_short != NULL && run == kernel->run &&
-        panel->segments * panel->k <= kernel->short_k) {
-        kernel->run_short(panel, rows, a, c);
-        return;
-    }
-    for (int64_t tiles = (rows + kernel->mr - 1) / kernel->mr; tiles > 0; tiles--) {
-        const int64_t height = (rows + tiles - 1) / tiles;
-        run(panel, height, a, c);
-        rows -= height, a += height * panel->row_bytes, c += height * kernel->nr;
-    }
-}
-
 void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
                         const struct kdq_target *target, void *scratch) {
     const kdq_kernel *kernel = weights->kernel;
@@ -92,6 +77,7 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
     for (int64_t j = 0; j < weights->n; j += nr, b += panel_bytes) {
         const struct kdq_panel panel = {.segments = weights->segments,
                                         .k = kdq_padded_k(kernel, weights->k),
+                                        .columns = kdq_min(nr, weights->n - j),
                                         .row_bytes = block->row_bytes,
                                         .offsets = block->offsets,
                                         .b = widens ? wide : b,
@@ -102,8 +88,7 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
         }
         int32_t *c = sums;
         for (int64_t line = 0; line < block->lines; line++) {
-            kdq_multiply_rows(run, kernel, &panel, block->rows, block->a + line * block->line_bytes,
-                              c);
+            run(&panel, block->rows, block->a + line * block->line_bytes, c);
             c += block->rows * nr;
         }
         kdq_write_strip(weights, target, sums, rows, j);

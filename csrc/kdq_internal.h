@@ -26,21 +26,36 @@ _Static_assert(FLT_RADIX == 2 && FLT_MANT_DIG == 24, "float must be IEEE binary3
 /* What stays the same while a micro-kernel goes down the rows of one panel of weights. */
 struct kdq_panel {
     int64_t segments, k;    /* k is padded to whole k_units; segments * k <= KDQ_MAX_K rounded up */
+    int64_t columns;        /* real ones, 1 <= columns <= nr: nobody reads the other sums */
     int64_t row_bytes;      /* from one row of activations to the next */
     const int64_t *offsets; /* bytes from a row's start to its segments */
     const void *b;          /* segments * k * nr elements, at least 4-byte aligned */
+    int64_t ahead;          /* bytes from b to what comes next, if that is worth a prefetch; or 0 */
     int32_t depth;          /* kdq_pair_depth of this panel, where the kernel has max_depth */
     const int32_t *start;   /* nr sums to start from */
 };
 
 /* c[i][j] = start[j] + sum_s sum_p A[i][s][p] * B[s][p][j], modulo 2^32, for the first `rows` rows
- * (1 <= rows <= mr) and all nr columns; c has row stride nr.
+ * (any number) and the real columns; c has row stride nr.
  *
  * Element A[i][s][p] is the p-th from a + i * row_bytes + offsets[s]: rows are contiguous, of any
  * alignment that suits the element, and may overlap (a convolution's do). Elements of A that meet the
  * zero padding of B hold anything, but may be read. c is disjoint from a and b. */
 typedef void kdq_micro_kernel(const struct kdq_panel *panel, int64_t rows, const void *a,
                               int32_t *c);
+
+/* For a kernel whose `tile` takes 1 to mr rows. Tiles are of nearly equal height: 7 rows are 4 and 3
+ * rather than 6 and 1. */
+static inline void kdq_by_tiles(kdq_micro_kernel *tile, int64_t mr, int64_t nr,
+                                const struct kdq_panel *panel, int64_t rows, const void *a,
+                                int32_t *c) {
+    const int8_t *row = a;
+    for (int64_t tiles = (rows + mr - 1) / mr; tiles > 0; tiles--) {
+        const int64_t height = (rows + tiles - 1) / tiles;
+        tile(panel, height, row, c);
+        rows -= height, row += height * panel->row_bytes, c += height * nr;
+    }
+}
 
 enum kdq_layout {
     KDQ_FLAT,       /* a panel's segment holds its columns one after the other, each whole */
@@ -114,7 +129,7 @@ struct kdq_vector {
 struct kdq_kernel {
     const char *name;
     uint64_t needs; /* CPU feature bits */
-    int32_t mr, nr; /* rows and columns of a tile */
+    int32_t mr, nr; /* rows and columns of a tile: blocks have whole tiles, panels nr columns */
     int32_t k_unit; /* k is zero-padded to a multiple of it */
     int32_t layout; /* enum kdq_layout, of weights */
     int32_t width;  /* bytes of an element that `run` reads: 1, or 2 (int8 widened to int16) */
@@ -124,9 +139,6 @@ struct kdq_kernel {
      * weights have only one form, the one that `run` reads. */
     kdq_micro_kernel *run_compact;
     int64_t compact_rows;
-    /* For segments * k up to short_k: the same for any number of rows; or NULL. */
-    kdq_micro_kernel *run_short;
-    int64_t short_k;
     int64_t winograd_from; /* input channels from which KDQ_WINOGRAD pays (width 2 only) */
     const struct kdq_vector *vector;
     const kdq_kernel *narrow; /* of the same instruction set, for narrow weights; or NULL */
@@ -251,10 +263,6 @@ struct kdq_target {
 int64_t kdq_block_scratch_bytes(const kdq_weights *weights, int64_t rows);
 void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
                         const struct kdq_target *target, void *scratch);
-
-/* gemm.c: any number of rows by one panel of weights; run is one of the kernel's. */
-void kdq_multiply_rows(kdq_micro_kernel *run, const kdq_kernel *kernel,
-                       const struct kdq_panel *panel, int64_t rows, const int8_t *a, int32_t *c);
 
 /* gemm.c: all rows, columns j .. j + nr - 1, from a strip of sums with row stride nr. */
 void kdq_write_strip(const kdq_weights *weights, const struct kdq_target *target,

@@ -29,6 +29,10 @@ AVX2 static inline __m256i multiply_add(__m256i sum, __m256i x, __m256i w) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
 }
 
+AVX2 static inline __m256i widen(const int8_t *w) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)w));
+}
+
 /* gcc keeps arrays of vectors in memory: every sum has a name, and rows that a tile lacks vanish at
  * compile time. */
 #define SUMS(i) __m256i c##i##0 = start0, c##i##1 = start1
@@ -36,62 +40,73 @@ AVX2 static inline __m256i multiply_add(__m256i sum, __m256i x, __m256i w) {
     if (rows > i) {                                                                               \
         const __m256i x = broadcast_pair(a##i + p);                                               \
         c##i##0 = multiply_add(c##i##0, x, w0);                                                   \
-        c##i##1 = multiply_add(c##i##1, x, w1);                                                   \
+        if (halves > 1) {                                                                         \
+            c##i##1 = multiply_add(c##i##1, x, w1);                                               \
+        }                                                                                         \
     }
 #define STORE(i)                                                                                  \
     if (rows > i) {                                                                               \
         _mm256_storeu_si256((__m256i *)(void *)(c + i * NR), c##i##0);                            \
-        _mm256_storeu_si256((__m256i *)(void *)(c + i * NR + 8), c##i##1);                        \
+        if (halves > 1) {                                                                         \
+            _mm256_storeu_si256((__m256i *)(void *)(c + i * NR + 8), c##i##1);                    \
+        }                                                                                         \
     }
 
-AVX2 static inline __attribute__((always_inline)) void tile(const struct kdq_panel *panel,
-                                                           const int64_t rows, const int compact,
-                                                           const void *a, int32_t *c) {
+/* `tiles` tiles of `rows` rows: a, c, and the rest in registers, from one to the next. */
+AVX2 static inline __attribute__((always_inline)) void some_tiles(
+    const struct kdq_panel *panel, int64_t tiles, const int64_t rows, const int halves,
+    const int compact, const int prefetch, const int8_t *a, int32_t *c) {
     const __m256i start0 = _mm256_loadu_si256((const __m256i *)(const void *)panel->start);
     const __m256i start1 = _mm256_loadu_si256((const __m256i *)(const void *)(panel->start + 8));
     const int64_t k = panel->k, row_bytes = panel->row_bytes;
-    const int16_t *wide = panel->b;
-    const int8_t *narrow = panel->b;
-    SUMS(0);
-    SUMS(1);
-    SUMS(2);
-    SUMS(3);
-    SUMS(4);
-    SUMS(5);
-    for (int64_t s = 0; s < panel->segments; s++) {
-        const int8_t *row = (const int8_t *)a + panel->offsets[s];
-        const int16_t *a0 = (const int16_t *)(const void *)row;
-        const int16_t *a1 = (const int16_t *)(const void *)(row + row_bytes);
-        const int16_t *a2 = (const int16_t *)(const void *)(row + 2 * row_bytes);
-        const int16_t *a3 = (const int16_t *)(const void *)(row + 3 * row_bytes);
-        const int16_t *a4 = (const int16_t *)(const void *)(row + 4 * row_bytes);
-        const int16_t *a5 = (const int16_t *)(const void *)(row + 5 * row_bytes);
-        for (int64_t p = 0; p < k; p += UNIT) {
-            __m256i w0, w1;
-            if (compact) {
-                w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)narrow));
-                w1 = _mm256_cvtepi8_epi16(
-                    _mm_loadu_si128((const __m128i *)(const void *)(narrow + 16)));
-                narrow += UNIT * NR;
-            } else {
-                w0 = _mm256_loadu_si256((const __m256i *)(const void *)wide);
-                w1 = _mm256_loadu_si256((const __m256i *)(const void *)(wide + 16));
-                wide += UNIT * NR;
+    for (; tiles > 0; tiles--, a += rows * row_bytes, c += rows * NR) {
+        const int16_t *wide = panel->b;
+        const int8_t *narrow = panel->b;
+        const char *later = (const char *)panel->b + panel->ahead;
+        SUMS(0);
+        SUMS(1);
+        SUMS(2);
+        SUMS(3);
+        SUMS(4);
+        SUMS(5);
+        for (int64_t s = 0; s < panel->segments; s++) {
+            const int8_t *row = a + panel->offsets[s];
+            const int16_t *a0 = (const int16_t *)(const void *)row;
+            const int16_t *a1 = (const int16_t *)(const void *)(row + row_bytes);
+            const int16_t *a2 = (const int16_t *)(const void *)(row + 2 * row_bytes);
+            const int16_t *a3 = (const int16_t *)(const void *)(row + 3 * row_bytes);
+            const int16_t *a4 = (const int16_t *)(const void *)(row + 4 * row_bytes);
+            const int16_t *a5 = (const int16_t *)(const void *)(row + 5 * row_bytes);
+            for (int64_t p = 0; p < k; p += UNIT) {
+                __m256i w0, w1;
+                if (compact) {
+                    w0 = widen(narrow);
+                    w1 = widen(narrow + 16);
+                    narrow += UNIT * NR;
+                } else {
+                    w0 = _mm256_loadu_si256((const __m256i *)(const void *)wide);
+                    w1 = _mm256_loadu_si256((const __m256i *)(const void *)(wide + 16));
+                    wide += UNIT * NR;
+                }
+                if (prefetch) {
+                    _mm_prefetch(later, _MM_HINT_T0);
+                    later += 64;
+                }
+                ROW(0)
+                ROW(1)
+                ROW(2)
+                ROW(3)
+                ROW(4)
+                ROW(5)
             }
-            ROW(0)
-            ROW(1)
-            ROW(2)
-            ROW(3)
-            ROW(4)
-            ROW(5)
         }
+        STORE(0)
+        STORE(1)
+        STORE(2)
+        STORE(3)
+        STORE(4)
+        STORE(5)
     }
-    STORE(0)
-    STORE(1)
-    STORE(2)
-    STORE(3)
-    STORE(4)
-    STORE(5)
 }
 
 /* The first layer of a network: a window of a few pixels of one channel. All weights stay in
@@ -159,23 +174,50 @@ AVX2 static void run_short(const struct kdq_panel *panel, int64_t rows, const vo
     }
 }
 
-#define BY_ROWS(COMPACT)                                                                          \
-    switch (rows) {                                                                               \
-    case 1: tile(panel, 1, COMPACT, a, c); break;                                                 \
-    case 2: tile(panel, 2, COMPACT, a, c); break;                                                 \
-    case 3: tile(panel, 3, COMPACT, a, c); break;                                                 \
-    case 4: tile(panel, 4, COMPACT, a, c); break;                                                 \
-    case 5: tile(panel, 5, COMPACT, a, c); break;                                                 \
-    default: tile(panel, 6, COMPACT, a, c); break;                                                \
+#define TILES(ROWS)                                                                               \
+    case ROWS: some_tiles(panel, tiles, ROWS, halves, compact, prefetch, a, c); break;
+
+/* Tiles of nearly equal height, higher ones first: 7 rows are 4 and 3 rather than 6 and 1. */
+AVX2 static inline __attribute__((always_inline)) void all_rows(const struct kdq_panel *panel,
+                                                               int64_t rows, const int halves,
+                                                               const int compact,
+                                                               const int prefetch,
+                                                               const int8_t *a, int32_t *c) {
+    while (rows > 0) {
+        const int64_t left = (rows + MR - 1) / MR, height = (rows + left - 1) / left;
+        const int64_t tiles = left - (left * height - rows);
+        switch (height) {
+            TILES(1)
+            TILES(2)
+            TILES(3)
+            TILES(4)
+            TILES(5)
+            TILES(6)
+        default: break;
+        }
+        rows -= tiles * height, a += tiles * height * panel->row_bytes, c += tiles * height * NR;
     }
+}
 
 AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
-    BY_ROWS(0)
+    if (panel->segments * panel->k <= SHORT_K) {
+        run_short(panel, rows, a, c);
+    } else if (panel->columns <= NR / 2) {
+        all_rows(panel, rows, 1, 0, 0, a, c);
+    } else if (panel->ahead) {
+        all_rows(panel, rows, 2, 0, 1, a, c);
+    } else {
+        all_rows(panel, rows, 2, 0, 0, a, c);
+    }
 }
 
 AVX2 static void run_compact(const struct kdq_panel *panel, int64_t rows, const void *a,
                              int32_t *c) {
-    BY_ROWS(1)
+    if (panel->columns <= NR / 2) {
+        all_rows(panel, rows, 1, 1, 0, a, c);
+    } else {
+        all_rows(panel, rows, 2, 1, 0, a, c);
+    }
 }
 
 const kdq_kernel kdq_avx2 = {
@@ -188,9 +230,7 @@ const kdq_kernel kdq_avx2 = {
     .width = 2,
     .run = run,
     .run_compact = run_compact,
-    .compact_rows = 8,
-    .run_short = run_short,
-    .short_k = SHORT_K,
+    .compact_rows = 64,
     .winograd_from = 16,
     .vector = &kdq_vector_avx2,
     .narrow = &kdq_avx2_pairs,

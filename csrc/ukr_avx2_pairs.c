@@ -55,30 +55,38 @@ AVX2 static inline void add_to(int32_t *c, __m256i sums) {
 #define STORE(i)                                                                                  \
     if (rows > i) {                                                                               \
         _mm256_storeu_si256((__m256i *)(void *)(c + i * NR), c##i##0);                            \
-        _mm256_storeu_si256((__m256i *)(void *)(c + i * NR + 8), c##i##1);                        \
+        if (halves > 1) {                                                                         \
+            _mm256_storeu_si256((__m256i *)(void *)(c + i * NR + 8), c##i##1);                    \
+        }                                                                                         \
     }
 #define WIDEN_EACH(i)                                                                             \
     if (rows > i) {                                                                               \
         const __m256i x = broadcast_four(a##i + p);                                               \
         c##i##0 = _mm256_add_epi32(c##i##0, widen(_mm256_maddubs_epi16(x, w0)));                  \
-        c##i##1 = _mm256_add_epi32(c##i##1, widen(_mm256_maddubs_epi16(x, w1)));                  \
+        if (halves > 1) {                                                                         \
+            c##i##1 = _mm256_add_epi32(c##i##1, widen(_mm256_maddubs_epi16(x, w1)));              \
+        }                                                                                         \
     }
 #define SUM_PAIRS(i)                                                                              \
     if (rows > i) {                                                                               \
         const __m256i x = broadcast_four(a##i + p);                                               \
         s##i##0 = _mm256_add_epi16(s##i##0, _mm256_maddubs_epi16(x, w0));                         \
-        s##i##1 = _mm256_add_epi16(s##i##1, _mm256_maddubs_epi16(x, w1));                         \
+        if (halves > 1) {                                                                         \
+            s##i##1 = _mm256_add_epi16(s##i##1, _mm256_maddubs_epi16(x, w1));                     \
+        }                                                                                         \
         KEEP_ORDER(s##i##0, s##i##1);                                                             \
     }
 #define WIDEN_SUM(i)                                                                              \
     if (rows > i) {                                                                               \
         add_to(c + i * NR, widen(s##i##0));                                                       \
-        add_to(c + i * NR + 8, widen(s##i##1));                                                   \
+        if (halves > 1) {                                                                         \
+            add_to(c + i * NR + 8, widen(s##i##1));                                               \
+        }                                                                                         \
     }
 
 AVX2 static inline __attribute__((always_inline)) void shallow(const struct kdq_panel *panel,
-                                                              const int64_t rows, const void *a,
-                                                              int32_t *c) {
+                                                              const int64_t rows, const int halves,
+                                                              const void *a, int32_t *c) {
     const __m256i start0 = load(panel->start), start1 = load(panel->start + 8);
     const int8_t *w = panel->b;
     ROWS(START)
@@ -94,8 +102,8 @@ AVX2 static inline __attribute__((always_inline)) void shallow(const struct kdq_
 }
 
 AVX2 static inline __attribute__((always_inline)) void deep(const struct kdq_panel *panel,
-                                                           const int64_t rows, const void *a,
-                                                           int32_t *c) {
+                                                           const int64_t rows, const int halves,
+                                                           const void *a, int32_t *c) {
     const __m256i zero = _mm256_setzero_si256();
     const int64_t step = panel->depth * UNIT;
     const int8_t *w = panel->b;
@@ -117,21 +125,32 @@ AVX2 static inline __attribute__((always_inline)) void deep(const struct kdq_pan
     }
 }
 
-#define BY_ROWS(TILE)                                                                             \
+#define BY_ROWS(TILE, HALVES)                                                                     \
     switch (rows) {                                                                               \
-    case 1: TILE(panel, 1, a, c); break;                                                          \
-    case 2: TILE(panel, 2, a, c); break;                                                          \
-    case 3: TILE(panel, 3, a, c); break;                                                          \
-    case 4: TILE(panel, 4, a, c); break;                                                          \
-    default: TILE(panel, 5, a, c); break;                                                         \
+    case 1: TILE(panel, 1, HALVES, a, c); break;                                                  \
+    case 2: TILE(panel, 2, HALVES, a, c); break;                                                  \
+    case 3: TILE(panel, 3, HALVES, a, c); break;                                                  \
+    case 4: TILE(panel, 4, HALVES, a, c); break;                                                  \
+    default: TILE(panel, 5, HALVES, a, c); break;                                                 \
+    }
+#define BY_COLUMNS(TILE)                                                                          \
+    if (panel->columns > NR / 2) {                                                                \
+        BY_ROWS(TILE, 2)                                                                          \
+    } else {                                                                                      \
+        BY_ROWS(TILE, 1)                                                                          \
     }
 
-AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+AVX2 static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                           int32_t *c) {
     if (panel->depth < DEEP) {
-        BY_ROWS(shallow)
+        BY_COLUMNS(shallow)
     } else {
-        BY_ROWS(deep)
+        BY_COLUMNS(deep)
     }
+}
+
+AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_avx2_pairs = {

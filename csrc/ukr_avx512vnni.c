@@ -74,7 +74,8 @@ AVX512 static inline __attribute__((always_inline)) void tile(const struct kdq_p
 #define CASE(ROWS)                                                                                \
     case ROWS: tile(panel, ROWS, a, c); break;
 
-AVX512 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+AVX512 static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                             int32_t *c) {
     switch (rows) {
         CASE(1)
         CASE(2)
@@ -89,6 +90,10 @@ AVX512 static void run(const struct kdq_panel *panel, int64_t rows, const void *
         CASE(11)
     default: tile(panel, MR, a, c); break;
     }
+}
+
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_avx512vnni = {

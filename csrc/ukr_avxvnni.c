@@ -62,7 +62,8 @@ AVXVNNI static inline __attribute__((always_inline)) void tile(const struct kdq_
     ALL(STORE)
 }
 
-AVXVNNI static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+AVXVNNI static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                              int32_t *c) {
     switch (rows) {
     case 1: tile(panel, 1, a, c); break;
     case 2: tile(panel, 2, a, c); break;
@@ -71,6 +72,10 @@ AVXVNNI static void run(const struct kdq_panel *panel, int64_t rows, const void 
     case 5: tile(panel, 5, a, c); break;
     default: tile(panel, MR, a, c); break;
     }
+}
+
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_avxvnni = {

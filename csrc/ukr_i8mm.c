@@ -76,7 +76,8 @@ I8MM static inline __attribute__((always_inline)) void tile(const struct kdq_pan
     ALL(STORE, 2)
 }
 
-I8MM static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+I8MM static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                           int32_t *c) {
     switch (rows) {
     case 1: tile(panel, 1, a, c); break;
     case 2: tile(panel, 2, a, c); break;
@@ -85,6 +86,10 @@ I8MM static void run(const struct kdq_panel *panel, int64_t rows, const void *a,
     case 5: tile(panel, 5, a, c); break;
     default: tile(panel, MR, a, c); break;
     }
+}
+
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_i8mm = {

@@ -73,13 +73,18 @@ static inline __attribute__((always_inline)) void tile(const struct kdq_panel *p
     ALL(STORE)
 }
 
-static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                      int32_t *c) {
     switch (rows) {
     case 1: tile(panel, 1, a, c); break;
     case 2: tile(panel, 2, a, c); break;
     case 3: tile(panel, 3, a, c); break;
     default: tile(panel, MR, a, c); break;
     }
+}
+
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_neon = {

@@ -90,7 +90,8 @@ DOTPROD static inline __attribute__((always_inline)) void tile(const struct kdq_
     ALL(STORE)
 }
 
-DOTPROD static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+DOTPROD static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                              int32_t *c) {
     switch (rows) {
     case 1: tile(panel, 1, a, c); break;
     case 2: tile(panel, 2, a, c); break;
@@ -99,6 +100,10 @@ DOTPROD static void run(const struct kdq_panel *panel, int64_t rows, const void 
     case 5: tile(panel, 5, a, c); break;
     default: tile(panel, MR, a, c); break;
     }
+}
+
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_neondot = {

@@ -13,7 +13,8 @@
 #define NR 4
 #define UNIT 8
 
-static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+static void some_rows(const struct kdq_panel *panel, int64_t rows, const void *a,
+                      int32_t *c) {
     const int64_t k = panel->k / UNIT * UNIT; /* == panel->k, and now the compiler knows: no tail */
     const int16_t *b0 = panel->b;
     int32_t c00 = 0, c01 = 0, c02 = 0, c03 = 0;
@@ -43,6 +44,10 @@ static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int3
             c[i * NR + j] = kdq_wrapping_add(panel->start[j], sums[i][j]);
         }
     }
+}
+
+static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
+    kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_scalar = {

@@ -150,9 +150,9 @@ static void transform_input(const kdq_window *w, const kdq_kernel *kernel, const
     }
 }
 
-/* m[i] = v[i] * u[i] for all planes of one panel of weights. */
+/* m[i] = v[i] * u[i] for all planes of one panel of weights, whose first `columns` are real. */
 static void multiply(const kdq_weights *weights, const struct layout *at, const int16_t *u,
-                     int64_t tiles, int8_t *scratch) {
+                     int64_t columns, int64_t tiles, int8_t *scratch) {
     static const int32_t zeros[KDQ_MAX_NR];
     const kdq_kernel *kernel = weights->kernel;
     const int64_t k = kdq_padded_k(kernel, input_channels(weights)), offset = 0;
@@ -160,13 +160,14 @@ static void multiply(const kdq_weights *weights, const struct layout *at, const 
     for (int64_t i = 0; i < PLANES; i++) {
         const struct kdq_panel panel = {.segments = 1,
                                         .k = k,
+                                        .columns = columns,
                                         .row_bytes = row_bytes,
                                         .offsets = &offset,
                                         .b = u + i * k * kernel->nr,
+                                        .ahead = k * kernel->nr * (int64_t)sizeof(int16_t),
                                         .start = zeros};
         const int16_t *v = (const int16_t *)(const void *)(scratch + at->v) + i * at->plane_v;
-        kdq_multiply_rows(kernel->run, kernel, &panel, tiles, (const int8_t *)v,
-                          (int32_t *)(void *)(scratch + at->m) + i * at->plane_m);
+        kernel->run(&panel, tiles, v, (int32_t *)(void *)(scratch + at->m) + i * at->plane_m);
     }
 }
 
@@ -203,7 +204,7 @@ void kdq_winograd(const kdq_window *w, int64_t images, const int8_t *x, int32_t 
         int64_t pixels = 0;
         transform_input(w, weights->kernel, &at, x, x_zero_point, first, rows, scratch);
         for (int64_t j = 0; j < weights->n; j += nr, u += panel) {
-            multiply(weights, &at, u, rows * at.tiles, scratch);
+            multiply(weights, &at, u, kdq_min(nr, weights->n - j), rows * at.tiles, scratch);
             pixels = w->out_w * transform_output(w, weights, &at,
                                                  (const int32_t *)weights->data + j, first, rows,
                                                  scratch);

@@ -70,7 +70,7 @@ static void check_product(const kdq_kernel *kernel, struct draws *draws, struct 
 struct tally check_products(const kdq_kernel *kernel, struct draws *draws) {
     const int64_t mr = kernel->mr, nr = kernel->nr, unit = kernel->k_unit;
     const int64_t rows[] = {1, 2, mr - 1, mr, mr + 1, 2 * mr + 1};
-    const int64_t columns[] = {1, nr - 1, nr, nr + 1};
+    const int64_t columns[] = {1, nr / 2, nr / 2 + 1, nr, nr + 1};
     const int64_t depths[] = {0, 1, unit - 1, unit, unit + 1, 2 * unit + 1, 37, 64};
     const int64_t row_counts = sizeof rows / sizeof *rows;
     const int64_t column_counts = sizeof columns / sizeof *columns;
@@ -85,7 +85,7 @@ struct tally check_products(const kdq_kernel *kernel, struct draws *draws) {
         check_product(kernel, draws, p, &tally);
     }
     /* More rows than a block has; a row that is moved out of the way of cache sets; the longest. */
-    check_product(kernel, draws, (struct product){.m = 131, .n = nr + 1, .k = 19}, &tally);
+    check_product(kernel, draws, (struct product){.m = 251, .n = nr + 1, .k = 19}, &tally);
     check_product(kernel, draws, (struct product){.m = mr, .n = nr, .k = 1024}, &tally);
     for (int ends = VALUES_LOWEST; ends <= VALUES_HIGHEST; ends++) {
         const struct product longest = {

@@ -99,8 +99,9 @@ struct kdq_vector {
     /* y[p] = the largest of the patch at x + p * step; pixels of y are `channels` apart */
     void (*largest)(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
                     const int8_t *x, int8_t *y);
-    /* the sum over the patch at x, of less than 2^24 pixels */
-    void (*sum)(const struct kdq_patch *patch, int64_t channels, const int8_t *x, int32_t *sums);
+    /* sums[p] = start + the sum over the patch at x + p * step, of less than 2^24 pixels */
+    void (*sum)(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
+                const int8_t *x, int32_t start, int32_t *sums);
     void (*weigh)(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
                   int32_t *y); /* the accumulators of kdq_add */
     void (*quantize)(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);

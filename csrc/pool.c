@@ -66,20 +66,22 @@ void kdq_max_pool2d(const kdq_kernel *kernel, const kdq_window *w, int64_t image
     }
 }
 
-/* Channels first .. first + channels - 1 of outputs ow .. ow + pixels - 1 of a line: sums over the real
- * part of their windows, less the zero points. */
+/* Some channels of outputs ow .. ow + pixels - 1 of a line: sums over the real part of their windows,
+ * less the zero points. */
 static void sum_windows(const kdq_kernel *kernel, const kdq_window *w, struct span lines,
                         int64_t ow, int64_t pixels, int64_t channels, const int8_t *x,
                         int32_t zero_point, int32_t *sums) {
-    for (int64_t p = 0; p < pixels; p++, sums += channels) {
-        const struct span columns = columns_of(w, ow + p);
+    const struct span whole = whole_columns(w);
+    const int64_t end = ow + pixels;
+    while (ow < end) {
+        const struct span columns = columns_of(w, ow);
         const struct kdq_patch patch = patch_of(w, lines, columns);
+        const int64_t alike =
+            ow >= whole.first && ow < whole.last ? kdq_min(end, whole.last) - ow : 1;
         const int32_t zeros = (int32_t)(patch.lines * patch.columns) * zero_point;
-        kernel->vector->sum(&patch, channels, x + lines.first * patch.line + columns.first * w->in_c,
-                            sums);
-        for (int64_t c = 0; c < channels && zeros != 0; c++) {
-            sums[c] -= zeros;
-        }
+        kernel->vector->sum(&patch, alike, w->stride_w * w->in_c, channels,
+                            x + lines.first * patch.line + columns.first * w->in_c, -zeros, sums);
+        ow += alike, sums += alike * channels;
     }
 }
 

@@ -14,7 +14,8 @@ void kdq_avx2_add_taps(const struct kdq_taps *taps, int64_t pixels, int64_t chan
 /* vector_avx2_windows.c */
 void kdq_avx2_largest(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
                       const int8_t *x, int8_t *y);
-void kdq_avx2_sum(const struct kdq_patch *patch, int64_t channels, const int8_t *x, int32_t *sums);
+void kdq_avx2_sum(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
+                  const int8_t *x, int32_t start, int32_t *sums);
 
 /* vector_avx2_codes.c */
 void kdq_avx2_weigh(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,

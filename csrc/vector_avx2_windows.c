@@ -137,11 +137,10 @@ INLINE void store(int32_t *sums, __m256i v) {
     _mm256_storeu_si256((__m256i *)(void *)sums, v);
 }
 
-INLINE void sum_channels(const struct kdq_patch *patch, const int channels, const int8_t *x,
-                         int32_t *sums) {
-    const int64_t lines = patch->lines, columns = patch->columns;
-    const __m256i zero = _mm256_setzero_si256();
-    struct sums t = {zero, zero, zero, zero, zero, zero, 0};
+INLINE void sum_channels(const struct kdq_patch *patch, int64_t lines, int64_t columns,
+                         const int channels, const int8_t *x, int32_t start, int32_t *sums) {
+    const __m256i zero = _mm256_setzero_si256(), from = _mm256_set1_epi32(start);
+    struct sums t = {from, from, from, from, zero, zero, 0};
 #define TAKE(pixel) take(&t, channels, pixel)
     EACH_PIXEL(TAKE)
 #undef TAKE
@@ -156,29 +155,41 @@ INLINE void sum_channels(const struct kdq_patch *patch, const int channels, cons
     }
 }
 
-AVX2 void kdq_avx2_sum(const struct kdq_patch *patch, int64_t channels, const int8_t *x,
-                       int32_t *sums) {
+INLINE void sum_pixel(const struct kdq_patch *patch, int64_t lines, int64_t columns,
+                      int64_t channels, const int8_t *x, int32_t start, int32_t *sums) {
     int64_t c = 0;
     for (; c + 32 <= channels; c += 32) {
-        sum_channels(patch, 32, x + c, sums + c);
+        sum_channels(patch, lines, columns, 32, x + c, start, sums + c);
     }
     for (; c + 16 <= channels; c += 16) {
-        sum_channels(patch, 16, x + c, sums + c);
+        sum_channels(patch, lines, columns, 16, x + c, start, sums + c);
     }
     for (; c + 8 <= channels; c += 8) {
-        sum_channels(patch, 8, x + c, sums + c);
+        sum_channels(patch, lines, columns, 8, x + c, start, sums + c);
     }
     if (c < channels && channels >= 8) {
-        sum_channels(patch, 8, x + channels - 8, sums + channels - 8);
+        c = channels - 8;
+        sum_channels(patch, lines, columns, 8, x + c, start, sums + c);
         return;
     }
     for (; c < channels; c++) {
-        int32_t total = 0;
-        const int64_t lines = patch->lines, columns = patch->columns;
+        int32_t total = start;
 #define TAKE(pixel) total += (pixel)[c]
         EACH_PIXEL(TAKE)
 #undef TAKE
         sums[c] = total;
+    }
+}
+
+AVX2 void kdq_avx2_sum(const struct kdq_patch *patch, int64_t pixels, int64_t step,
+                       int64_t channels, const int8_t *x, int32_t start, int32_t *sums) {
+    const int is_2x2 = patch->lines == 2 && patch->columns == 2;
+    for (int64_t p = 0; p < pixels; p++, x += step, sums += channels) {
+        if (is_2x2) { /* without loops */
+            sum_pixel(patch, 2, 2, channels, x, start, sums);
+        } else {
+            sum_pixel(patch, patch->lines, patch->columns, channels, x, start, sums);
+        }
     }
 }
 #else

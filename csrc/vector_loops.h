@@ -28,14 +28,19 @@ static inline void largest(const struct kdq_patch *patch, int64_t pixels, int64_
     }
 }
 
-static inline void sum(const struct kdq_patch *patch, int64_t channels, const int8_t *restrict x,
+static inline void sum(const struct kdq_patch *patch, int64_t pixels, int64_t step,
+                       int64_t channels, const int8_t *restrict x, int32_t start,
                        int32_t *restrict sums) {
-    memset(sums, 0, (size_t)channels * sizeof *sums);
-    for (int64_t i = 0; i < patch->lines; i++) {
-        const int8_t *restrict pixel = x + i * patch->line;
-        for (int64_t j = 0; j < patch->columns; j++, pixel += patch->column) {
-            for (int64_t c = 0; c < channels; c++) {
-                sums[c] += pixel[c];
+    for (int64_t p = 0; p < pixels; p++, x += step, sums += channels) {
+        for (int64_t c = 0; c < channels; c++) {
+            sums[c] = start;
+        }
+        for (int64_t i = 0; i < patch->lines; i++) {
+            const int8_t *restrict pixel = x + i * patch->line;
+            for (int64_t j = 0; j < patch->columns; j++, pixel += patch->column) {
+                for (int64_t c = 0; c < channels; c++) {
+                    sums[c] += pixel[c];
+                }
             }
         }
     }

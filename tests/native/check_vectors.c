@@ -154,20 +154,24 @@ static int largest_is_exact(const struct kdq_vector *vector, struct draws *draws
 
 static int sum_is_exact(const struct kdq_vector *vector, struct draws *draws, int64_t n) {
     struct kdq_patch patch = draw_patch(draws, n);
+    const int64_t pixels = draw_between(draws, 1, 3), step = draw_between(draws, 1, 3) * n;
+    const int32_t start = (int32_t)draw(draws) % 1000;
     if (draw(draws) % 4 == 0) { /* more pixels than int16 has room for */
         patch.columns = draw_between(draws, 255, 300);
         patch.line = patch.columns * patch.column;
     }
-    const int8_t *x = draw_array(draws, SLOT_A, patch_elements(&patch, n));
-    int32_t *y = array(SLOT_GOT, n * 4, 4), *want = array(SLOT_WANT, n * 4, 4);
-    for (int64_t i = 0; i < n; i++) {
-        want[i] = 0;
+    const int64_t read = (pixels - 1) * step + patch_elements(&patch, n);
+    const int8_t *x = draw_array(draws, SLOT_A, read);
+    int32_t *y = array(SLOT_GOT, pixels * n * 4, 4), *want = array(SLOT_WANT, pixels * n * 4, 4);
+    for (int64_t i = 0; i < pixels * n; i++) {
+        const int8_t *first = x + i / n * step + i % n;
+        want[i] = start;
         for (int64_t j = 0; j < patch.lines * patch.columns; j++) {
-            want[i] += x[i + j / patch.columns * patch.line + j % patch.columns * patch.column];
+            want[i] += first[j / patch.columns * patch.line + j % patch.columns * patch.column];
         }
     }
-    vector->sum(&patch, n, x, y);
-    return memcmp(y, want, (size_t)n * 4) == 0;
+    vector->sum(&patch, pixels, step, n, x, start, y);
+    return memcmp(y, want, (size_t)(pixels * n) * 4) == 0;
 }
 
 /* n pixels under a window of at most 3 x 4 taps, whose lines and columns are anywhere. */

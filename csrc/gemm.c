@@ -16,13 +16,12 @@
 #define BLOCK_BYTES (192 * 1024)
 #define MAX_BLOCK_ROWS 240
 
-static int64_t block_rows(const kdq_kernel *kernel, int64_t m, int64_t row_bytes) {
+int64_t kdq_block_rows(const kdq_kernel *kernel, int64_t m, int64_t row_bytes) {
     const int64_t fitting = kdq_min(BLOCK_BYTES / row_bytes, kdq_min(MAX_BLOCK_ROWS, m));
     return kdq_round_up(kdq_max(1, fitting), kernel->mr);
 }
 
-/* Whole units, and not a multiple of what makes all rows of a tile compete for one cache set. */
-static int64_t loaded_row_bytes(const kdq_kernel *kernel, int64_t k) {
+int64_t kdq_loaded_row_bytes(const kdq_kernel *kernel, int64_t k) {
     const int64_t bytes = kdq_max(1, kdq_padded_k(kernel, k)) * kernel->width;
     return bytes % 1024 == 0 ? bytes + KDQ_ALIGN : bytes;
 }
@@ -96,8 +95,8 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
 }
 
 int64_t kdq_gemm_scratch_bytes(const kdq_weights *b, int64_t m) {
-    const int64_t row_bytes = loaded_row_bytes(b->kernel, b->k);
-    const int64_t rows = block_rows(b->kernel, m, row_bytes);
+    const int64_t row_bytes = kdq_loaded_row_bytes(b->kernel, b->k);
+    const int64_t rows = kdq_block_rows(b->kernel, m, row_bytes);
     return kdq_round_up(rows * row_bytes, KDQ_ALIGN) + kdq_block_scratch_bytes(b, rows);
 }
 
@@ -117,8 +116,8 @@ static void load_rows(const kdq_kernel *kernel, int64_t rows, int64_t k, const i
 void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
                   const struct kdq_target *target, void *scratch) {
     const kdq_kernel *kernel = b->kernel;
-    const int64_t row_bytes = loaded_row_bytes(kernel, b->k);
-    const int64_t most = block_rows(kernel, m, row_bytes), offset = 0;
+    const int64_t row_bytes = kdq_loaded_row_bytes(kernel, b->k);
+    const int64_t most = kdq_block_rows(kernel, m, row_bytes), offset = 0;
     int8_t *rows = scratch;
     struct kdq_target to = *target;
     for (int64_t first = 0; first < m; first += most) {

@@ -7,7 +7,7 @@
  * Conventions
  *  1. Activations are int8, channels last: (images, h, w, c). Weights are int8, (k, n) row-major;
  *     those of a convolution are (kernel_h, kernel_w, in_c / groups, out_c), which is the same thing
- *     with k = kernel_h * kernel_w * in_c / groups.
+ *     with k = kernel_h * kernel_w * in_c / groups. Functions called s16 take int16 activations.
  *  2. real = scale * (q - zero_point). An accumulator is
  *         acc[c] = sum_p (x[p] - x_zero_point) * w[p][c] + bias[c]
  *     in int32. The caller proves that it fits (kdq_ref.infer does, from the actual weights);
@@ -140,6 +140,50 @@ void kdq_gemm_s8s32(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld
                     int64_t ld_c, void *scratch);
 void kdq_gemm_s8s8(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
                    const kdq_requant *requant, int8_t *y, int64_t ld_y, void *scratch);
+
+/* ---- Products of int16 activations (gemm_s16.c, requant.c) --------------------------------- */
+
+/* 16x8 quantization: activations int16, weights int8, all symmetric; acc[c] = sum_p x[p] * w[p][c] +
+ * bias[c] in int64. k <= KDQ_MAX_K and |bias| <= 2^47 - 2^39, so that |acc| < 2^47. */
+
+/* y = clamp(rule(acc, constants of the channel), qmin, qmax); acc in [-2^47, 2^47). multiplier in
+ * [2^30, 2^31) or 0, exponent in [-31, 7], -32768 <= qmin <= qmax <= 32767. The first function is the
+ * definition for C, the second what the kernel uses in its place. */
+typedef struct {
+    int32_t channel_step; /* 1: one constant per channel; 0: one for all */
+    int32_t qmin;
+    int32_t qmax;
+    const int32_t *multiplier;
+    const int32_t *exponent;
+} kdq_requant_s16;
+void kdq_requantize_s16(const kdq_requant_s16 *requant, int64_t rows, int64_t channels,
+                        const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y);
+void kdq_requantize_s16_with(const kdq_kernel *kernel, const kdq_requant_s16 *requant,
+                             int64_t rows, int64_t channels, const int64_t *acc, int64_t ld_acc,
+                             int16_t *y, int64_t ld_y);
+
+/* c (m, n) = bias + a (m, k) * b (k, n): three plain loops. bias may be NULL, here and below: zeros. */
+void kdq_gemm_s16s64_ref(int64_t m, int64_t n, int64_t k, const int16_t *a, int64_t ld_a,
+                         const int8_t *b, int64_t ld_b, const int64_t *bias, int64_t *c,
+                         int64_t ld_c);
+
+/* Weights b (k, n), made once by kdq_pack_weights_s16, as `kernel` reads them; or, where that
+ * multiplies only int8, another kernel that runs wherever it does. */
+typedef struct {
+    const kdq_kernel *kernel;
+    int64_t k, n;
+    void *data; /* kdq_weights_s16_bytes, aligned to 4 */
+} kdq_weights_s16;
+int64_t kdq_weights_s16_bytes(const kdq_weights_s16 *weights);
+void kdq_pack_weights_s16(const kdq_weights_s16 *weights, const int8_t *b, int64_t ld_b);
+
+/* c or y (m, n) = bias + a (m, k) * b, in int64 or requantized to int16. */
+int64_t kdq_gemm_s16_scratch_bytes(const kdq_weights_s16 *b, int64_t m);
+void kdq_gemm_s16s64(const kdq_weights_s16 *b, const int64_t *bias, int64_t m, const int16_t *a,
+                     int64_t ld_a, int64_t *c, int64_t ld_c, void *scratch);
+void kdq_gemm_s16s16(const kdq_weights_s16 *b, const int64_t *bias, int64_t m, const int16_t *a,
+                     int64_t ld_a, const kdq_requant_s16 *requant, int16_t *y, int64_t ld_y,
+                     void *scratch);
 
 /* ---- Windows: convolution and pooling (conv.c, depthwise.c, pool.c) ------------------------ */
 

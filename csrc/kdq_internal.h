@@ -94,6 +94,8 @@ struct kdq_vector {
     void (*requantize)(const kdq_requant *requant, int64_t rows, int64_t channels,
                        const int32_t *acc, int64_t ld_acc, const int32_t *bias, int8_t *y,
                        int64_t ld_y);
+    void (*requantize_s16)(const kdq_requant_s16 *requant, int64_t rows, int64_t channels,
+                           const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y);
     void (*widen)(int64_t n, const int8_t *x, int16_t *y);
     void (*flip)(int64_t n, const int8_t *x, uint8_t *y); /* y = x + 128 */
     /* y[p] = the largest of the patch at x + p * step; pixels of y are `channels` apart */
@@ -202,6 +204,11 @@ static inline int32_t kdq_wrapping_add(int32_t a, int32_t b) {
     return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
+/* The 15 bits of a multiplier that 16x8 uses. */
+static inline int64_t kdq_reduced_multiplier(int32_t multiplier) {
+    return kdq_min(((int64_t)multiplier + (1 << 15)) >> 16, 0x7fff);
+}
+
 /* Round half to even, of a float clamped to +-512: whatever zero point and int8 clamp come after,
  * larger values end at the same side. Adding 1.5 * 2^23 leaves no bit for a fraction, so the addition
  * itself rounds; it vectorizes where rintf is a library call. */
@@ -243,6 +250,11 @@ struct kdq_lines kdq_lines_for(const kdq_kernel *kernel, const kdq_window *windo
 void kdq_load_line(const kdq_kernel *kernel, const kdq_window *window,
                    const struct kdq_lines *lines, const int8_t *image, int64_t ih, int32_t padding,
                    void *to);
+
+/* gemm.c: from one loaded row of k elements to the next: whole units, and not a multiple of what makes
+ * all rows of a tile compete for one cache set. How many such rows of m are loaded at a time. */
+int64_t kdq_loaded_row_bytes(const kdq_kernel *kernel, int64_t k);
+int64_t kdq_block_rows(const kdq_kernel *kernel, int64_t m, int64_t row_bytes);
 
 /* gemm.c: a block of activations, loaded: `lines` runs of `rows` rows each. */
 struct kdq_block {
@@ -290,5 +302,6 @@ void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a
 
 /* requant.c: constants from channel c on. */
 kdq_requant kdq_requant_from(const kdq_requant *requant, int64_t c);
+kdq_requant_s16 kdq_requant_s16_from(const kdq_requant_s16 *requant, int64_t c);
 
 #endif

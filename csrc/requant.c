@@ -11,6 +11,10 @@
  *
  *      result = clamp(y + zero_point, qmin, qmax)
  *
+ *  (4) 16x8, to int16    y = (acc * m' + 2^(14-e)) >> (15-e)                       in int64
+ *                        m' = min((m + 2^15) >> 16, 2^15 - 1)
+ *      result = clamp(y, qmin, qmax)
+ *
  * Ranges: |acc * m| < 2^62 and the rounding term is at most 2^61, so int64 holds every sum. In (2),
  * m >= 0, so the one saturating case of gemmlowp's doubling high multiply cannot occur.
  * Compiled with -ffp-contract=off; (3) has nothing to contract, and stays so. */
@@ -85,5 +89,31 @@ void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, 
     case KDQ_FLOAT32_RNE * 2: ROWS(KDQ_FLOAT32_RNE, 0) break;
     case KDQ_FLOAT32_RNE * 2 + 1: ROWS(KDQ_FLOAT32_RNE, 1) break;
     default: break;
+    }
+}
+
+kdq_requant_s16 kdq_requant_s16_from(const kdq_requant_s16 *requant, int64_t c) {
+    kdq_requant_s16 from = *requant;
+    from.multiplier += c * requant->channel_step;
+    from.exponent += c * requant->channel_step;
+    return from;
+}
+
+void kdq_requantize_s16_with(const kdq_kernel *kernel, const kdq_requant_s16 *requant,
+                             int64_t rows, int64_t channels, const int64_t *acc, int64_t ld_acc,
+                             int16_t *y, int64_t ld_y) {
+    kernel->vector->requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
+}
+
+/* |acc * m'| < 2^62 and the rounding term is at most 2^45, so int64 holds every sum. */
+void kdq_requantize_s16(const kdq_requant_s16 *q, int64_t rows, int64_t channels,
+                        const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y) {
+    for (int64_t r = 0; r < rows; r++, acc += ld_acc, y += ld_y) {
+        for (int64_t c = 0; c < channels; c++) {
+            const int64_t at = c * q->channel_step, shift = 15 - q->exponent[at];
+            const int64_t product = acc[c] * kdq_reduced_multiplier(q->multiplier[at]);
+            const int64_t v = (product + ((int64_t)1 << (shift - 1))) >> shift;
+            y[c] = (int16_t)kdq_max(q->qmin, kdq_min(q->qmax, v));
+        }
     }
 }

@@ -68,6 +68,7 @@ static void winograd_output(int64_t columns, int64_t channels, const int32_t *re
 
 const struct kdq_vector kdq_vector_portable = {
     .requantize = kdq_requantize,
+    .requantize_s16 = kdq_requantize_s16,
     .widen = widen,
     .flip = flip,
     .largest = largest,

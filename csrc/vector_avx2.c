@@ -229,6 +229,7 @@ static void requantize(const kdq_requant *q, int64_t rows, int64_t channels, con
 
 const struct kdq_vector kdq_vector_avx2 = {
     .requantize = requantize,
+    .requantize_s16 = kdq_avx2_requantize_s16,
     .widen = widen,
     .flip = flip,
     .largest = kdq_avx2_largest,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdq_ref.checks import check_array, check_int, check_positive_int
+from kdq_ref.checks import check_array, check_in_range, check_int, check_positive_int
 from kdq_ref.errors import DTypeError, RangeError, ShapeError
 from kdq_ref.geometry import Padding, Pair, window_output
 
@@ -17,6 +17,10 @@ Shape = tuple[int, ...]
 
 MAX_K = 131_071
 """Longest dot product of two int8 vectors that int32 holds: ``128 * 128 * K < 2**31``."""
+ACC_LIMIT_16X8 = 2**47
+"""Accumulators of 16x8 are in ``[-2**47, 2**47)``: their product with 15 bits fits int64."""
+MAX_BIAS_16X8 = ACC_LIMIT_16X8 - 2**39
+"""Largest bias of 16x8: ``2**15 * 2**7 * MAX_K < 2**39`` more is inside the limit."""
 MAX_ADD_MULTIPLIER = 1 << 20
 """Largest weight of an addend: two times ``255 * 2**20`` stays far inside int32."""
 MAX_STEP = 2**31 - 1
@@ -71,6 +75,35 @@ def dense_shape(
     _check_depth(shape[0])
     _check_outputs(bias, weight.shape[1], x_zero_point, channels)
     return (weight.shape[1],)
+
+
+def gemm_16x8_shape(a: np.ndarray, b: np.ndarray) -> tuple[int, int, int]:
+    """Check ``a`` : (M, K) int16 and ``b`` : (K, N) int8; return (M, K, N)."""
+    a = check_array("a", a, dtype=np.int16, ndim=2)
+    b = check_array("b", b, dtype=np.int8, shape=(a.shape[1], None))
+    _check_depth_16x8(a.shape[1])
+    return a.shape[0], a.shape[1], b.shape[1]
+
+
+def dense_16x8_shape(shape: Shape, weight: np.ndarray, bias: np.ndarray, *, channels: int) -> Shape:
+    """(K,) -> (N,), with ``weight`` : (K, N) int8 and ``bias`` : (N,) int64."""
+    weight = check_array("weight", weight, dtype=np.int8, shape=(*shape, None))
+    _check_depth_16x8(weight.shape[0])
+    bias = check_array("bias", bias, dtype=np.int64, shape=(weight.shape[1],))
+    if bias.size:
+        check_in_range("the least bias", int(bias.min()), -MAX_BIAS_16X8)
+        check_in_range("the largest bias", int(bias.max()), None, MAX_BIAS_16X8)
+    check_channels(channels, weight.shape[1])
+    return (weight.shape[1],)
+
+
+def check_acc_16x8(acc: np.ndarray) -> np.ndarray:
+    """Return ``acc`` as an int64 array whose elements are in ``[-2**47, 2**47)``."""
+    acc = check_array("acc", acc, dtype=np.int64)
+    if acc.size:
+        check_in_range("the least accumulator", int(acc.min()), -ACC_LIMIT_16X8)
+        check_in_range("the largest accumulator", int(acc.max()), None, ACC_LIMIT_16X8 - 1)
+    return acc
 
 
 def conv2d_shape(
@@ -224,6 +257,14 @@ def _check_depth(k: int) -> None:
     if k > MAX_K:
         raise ShapeError(
             f"a dot product of {k} int8 pairs may leave int32; at most {MAX_K} are allowed"
+        )
+
+
+def _check_depth_16x8(k: int) -> None:
+    if k > MAX_K:
+        raise ShapeError(
+            f"a dot product of {k} int16 and int8 pairs may leave the 48 bits that 16x8 "
+            f"requantization takes; at most {MAX_K} are allowed"
         )
 
 

@@ -102,3 +102,31 @@ def test_a_scale_is_a_number_and_becomes_pythons() -> None:
     for bad in ("0.1", None):
         with pytest.raises(DTypeError, match="scale must be a number"):
             operands.check_scale(bad)
+
+
+def test_16x8_products_stay_inside_48_bits() -> None:
+    """The largest bias and the longest product, together; one more of either is refused."""
+    assert operands.MAX_BIAS_16X8 + operands.MAX_K * 2**22 < operands.ACC_LIMIT_16X8
+    weight, bias = np.zeros((3, 2), np.int8), np.full(2, operands.MAX_BIAS_16X8)
+    assert operands.dense_16x8_shape((3,), weight, bias, channels=1) == (2,)
+    assert operands.dense_16x8_shape((3,), weight, -bias, channels=2) == (2,)
+    for wrong in (bias + 1, -bias - 1):
+        with pytest.raises(RangeError, match="bias must be in"):
+            operands.dense_16x8_shape((3,), weight, wrong, channels=2)
+    longer = np.zeros((operands.MAX_K + 1, 2), np.int8)
+    with pytest.raises(ShapeError, match="131072"):
+        operands.dense_16x8_shape((len(longer),), longer, bias, channels=2)
+    with pytest.raises(ShapeError, match="channels"):
+        operands.dense_16x8_shape((3,), weight, bias, channels=3)
+
+
+def test_16x8_accumulators_have_48_bits() -> None:
+    """Both ends are kept as they are; one step beyond, and other dtypes, are refused."""
+    ends = np.array([-operands.ACC_LIMIT_16X8, operands.ACC_LIMIT_16X8 - 1])
+    assert operands.check_acc_16x8(ends) is ends
+    assert operands.check_acc_16x8(ends[:0]).size == 0
+    for wrong in (ends - 1, ends + 1):
+        with pytest.raises(RangeError, match="accumulator"):
+            operands.check_acc_16x8(wrong)
+    with pytest.raises(DTypeError):
+        operands.check_acc_16x8(ends.astype(np.float64))

@@ -13,6 +13,7 @@ from kdq_ref.kernels.affine import conv2d, dense, depthwise_conv2d, gemm
 from kdq_ref.kernels.core import core_available, core_problem
 from kdq_ref.kernels.dispatch import IsaReport, available_isas, isa_report
 from kdq_ref.kernels.elementwise import add, argmax, flatten, lookup
+from kdq_ref.kernels.int16x8 import dense_16x8, gemm_16x8, requantize_16x8
 from kdq_ref.kernels.plan import Plan, PlanLayer
 from kdq_ref.kernels.plan_builder import PlanBuilder
 from kdq_ref.kernels.pool import avg_pool2d, global_avg_pool, max_pool2d
@@ -31,14 +32,17 @@ __all__ = [
     "core_available",
     "core_problem",
     "dense",
+    "dense_16x8",
     "depthwise_conv2d",
     "dequantize",
     "flatten",
     "gemm",
+    "gemm_16x8",
     "global_avg_pool",
     "isa_report",
     "lookup",
     "max_pool2d",
     "quantize",
     "requantize",
+    "requantize_16x8",
 ]

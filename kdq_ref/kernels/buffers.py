@@ -18,6 +18,7 @@ from kdq_ref.rounding import Requant
 _C_NAMES = {
     np.dtype(np.int8): "int8_t[]",
     np.dtype(np.uint8): "uint8_t[]",
+    np.dtype(np.int16): "int16_t[]",
     np.dtype(np.int32): "int32_t[]",
     np.dtype(np.int64): "int64_t[]",
     np.dtype(np.float32): "float[]",

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from kdq_ref import intref, kernels
-from kdq_ref.rounding import RULES, Requant
+from kdq_ref.rounding import RULES, Requant, Requant16x8, constants_16x8
 
 POSIX = sys.platform.startswith(("linux", "darwin"))
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65]
@@ -68,6 +68,7 @@ def _exercise(fenced: Fences, isa: str) -> None:
         bias = fenced(rng.integers(-999, 999, n, np.int32))
         affine: dict[str, Any] = {"x_zero_point": -5, "requant": _requant(n, fenced)}
         one: dict[str, Any] = {"x_zero_point": 7, "requant": _requant(1, fenced)}
+        _exercise_16x8(fenced, isa, n, rng)
         image, window = codes(2, 5, 4, n), {"kernel": (3, 2), "stride": (2, 1)}
         _check("gemm", codes(3, n), codes(n, 5), isa=isa)
         _check("gemm", codes(n, 9), codes(9, n), isa=isa)
@@ -95,6 +96,26 @@ def _exercise(fenced: Fences, isa: str) -> None:
         for rows in (1, 2, 3):
             acc = fenced(rng.integers(-(2**20), 2**20, (rows, n), np.int32))
             _check("requantize", acc, _requant(n, fenced), isa=isa)
+
+
+def _exercise_16x8(fenced: Fences, isa: str, n: int, rng: np.random.Generator) -> None:
+    """Columns, rows and a K that is longer than kernels sum in int32 without widening."""
+
+    def matrix(dtype: type, *shape: int) -> np.ndarray:
+        return fenced(rng.integers(-128, 128, shape, dtype))
+
+    constants = constants_16x8(1.0, np.full(n, 2.0**-9), 1.0)
+    for name in ("multiplier", "exponent"):
+        object.__setattr__(constants, name, fenced(getattr(constants, name)))
+    requant = Requant16x8(constants)
+    bias = fenced(rng.integers(-999, 999, n))
+    _check("gemm_16x8", matrix(np.int16, n, 5), matrix(np.int8, 5, 3), isa=isa)
+    for k in (n, 505 + n):
+        x, weight = matrix(np.int16, 2, k), matrix(np.int8, k, n)
+        _check("dense_16x8", x, weight, bias, isa=isa, requant=requant)
+    for rows in (1, 2, 3):
+        acc = fenced(rng.integers(-(2**20), 2**20, (rows, n)))
+        _check("requantize_16x8", acc, requant, isa=isa)
 
 
 def _exercise_plan(fenced: Fences, isa: str) -> None:

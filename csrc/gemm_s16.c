@@ -161,12 +161,12 @@ static void multiply(const kdq_weights_s16 *b, const int64_t *bias, int64_t m, c
             for (int64_t p = 0; p < b->k; p += depth) {
                 const struct kdq_panel panel = {.segments = 1,
                                                 .k = kdq_padded_k(kernel, kdq_min(depth, b->k - p)),
+                                                .columns = nr,
                                                 .row_bytes = size.row_bytes,
                                                 .offsets = &no_offset,
                                                 .b = w,
                                                 .start = zeros};
-                kdq_multiply_rows(kernel->run, kernel, &panel, rows,
-                                  block + p * (int64_t)sizeof *a, sums);
+                kernel->run(&panel, rows, block + p * (int64_t)sizeof *a, sums);
                 add(rows * nr, sums, acc);
                 w += panel.k * nr;
             }

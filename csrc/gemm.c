@@ -27,13 +27,20 @@ int64_t kdq_loaded_row_bytes(const kdq_kernel *kernel, int64_t k) {
 }
 
 static int must_widen(const kdq_weights *weights, int64_t rows) {
-    const kdq_kernel *kernel = weights->kernel;
-    return kernel->run_compact != NULL && weights->form == KDQ_COMPACT &&
-           rows > kernel->compact_rows;
+    return kdq_is_compact(weights) && rows > weights->kernel->compact_rows;
+}
+
+static void widen(const kdq_weights *weights, const int8_t *b, int8_t *wide) {
+    const int64_t elements = kdq_panel_elements(weights);
+    if (weights->kernel->width == 2) {
+        weights->kernel->vector->widen(elements, b, (int16_t *)(void *)wide);
+    } else {
+        weights->kernel->expand(elements, b, wide);
+    }
 }
 
 static int64_t wide_bytes(const kdq_weights *weights, int64_t rows) {
-    return must_widen(weights, rows) ? kdq_panel_elements(weights) * 2 : 0;
+    return must_widen(weights, rows) ? kdq_panel_elements(weights) * weights->kernel->width : 0;
 }
 
 int64_t kdq_block_scratch_bytes(const kdq_weights *weights, int64_t rows) {
@@ -60,12 +67,10 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
                         const struct kdq_target *target, void *scratch) {
     const kdq_kernel *kernel = weights->kernel;
     const int64_t nr = kernel->nr, rows = block->lines * block->rows;
-    const int64_t elements = kdq_panel_elements(weights);
-    const int64_t panel_bytes = elements * kdq_element_bytes(weights);
+    const int64_t panel_bytes = kdq_panel_bytes(weights);
     const int widens = must_widen(weights, rows);
-    kdq_micro_kernel *run = kdq_element_bytes(weights) == kernel->width || widens
-                                ? kernel->run
-                                : kernel->run_compact;
+    kdq_micro_kernel *run =
+        kdq_is_compact(weights) && !widens ? kernel->run_compact : kernel->run;
     const int32_t none = 0, *depths = &none;
     if (kernel->max_depth) {
         depths = (const int32_t *)(const void *)((int8_t *)weights->data + kdq_depths_at(weights));
@@ -83,7 +88,7 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
                                         .depth = depths[kernel->max_depth ? j / nr : 0],
                                         .start = (const int32_t *)weights->data + j};
         if (widens) {
-            kernel->vector->widen(elements, b, (int16_t *)(void *)wide);
+            widen(weights, b, wide);
         }
         int32_t *c = sums;
         for (int64_t line = 0; line < block->lines; line++) {

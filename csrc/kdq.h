@@ -105,8 +105,10 @@ typedef struct {
     void *data;   /* kdq_weights_bytes, aligned to 4 */
 } kdq_weights;
 
-/* A kernel may read wider elements than int8. Such weights are held as int8 and widened a panel at a
- * time, which suits few rows; or widened once, which suits many. Other kernels have one form.
+/* A kernel may read wider elements than int8. Such weights are held as int8 and widened in its loop
+ * or a panel at a time, which suits few rows; or widened once, which suits many. Those of a kernel for
+ * narrow weights are held as int8 (KDQ_WIDE), or two to a byte (KDQ_COMPACT): only if all of them are
+ * in [-8, 7]. Other kernels have one form.
  * Or they are transformed for Winograd's F(2x2, 3x3) (winograd.c): only if kdq_winograd_fits. */
 enum kdq_form {
     KDQ_COMPACT = 0,

@@ -138,10 +138,13 @@ struct kdq_kernel {
     int32_t width;  /* bytes of an element that `run` reads: 1, or 2 (int8 widened to int16) */
     int32_t flip;   /* activations are read as uint8 = int8 + 128; width is 1 */
     kdq_micro_kernel *run;
-    /* For width 2: the same on int8 weights, and up to how many rows it is the better choice. NULL:
-     * weights have only one form, the one that `run` reads. */
+    /* The same on weights held in half the bytes (KDQ_COMPACT), and up to how many rows it is the
+     * better choice. NULL: weights have only one form, the one that `run` reads. */
     kdq_micro_kernel *run_compact;
     int64_t compact_rows;
+    /* Of a kernel of width 1 with run_compact: n nibbles, as pack.c places them, into int8; n is a
+     * multiple of nr * k_unit. */
+    void (*expand)(int64_t n, const void *nibbles, int8_t *w);
     int64_t winograd_from; /* input channels from which KDQ_WINOGRAD pays (width 2 only) */
     const struct kdq_vector *vector;
     const kdq_kernel *narrow; /* of the same instruction set, for narrow weights; or NULL */
@@ -227,7 +230,8 @@ static inline int8_t kdq_clamp(int32_t v, int32_t low, int32_t high) {
 
 /* pack.c: where the parts of packed weights are. */
 int64_t kdq_panel_elements(const kdq_weights *weights);
-int64_t kdq_element_bytes(const kdq_weights *weights);
+int32_t kdq_is_compact(const kdq_weights *weights);
+int64_t kdq_panel_bytes(const kdq_weights *weights);
 int64_t kdq_depths_at(const kdq_weights *weights); /* bytes of data at which these begin */
 int64_t kdq_panels_at(const kdq_weights *weights);
 

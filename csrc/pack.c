@@ -20,8 +20,12 @@ int64_t kdq_panel_index(const kdq_kernel *kernel, int64_t k, int64_t s, int64_t 
     return q / u * kernel->nr * u + i * u + q % u;
 }
 
-int64_t kdq_element_bytes(const kdq_weights *w) {
-    return w->kernel->run_compact != NULL && w->form == KDQ_COMPACT ? 1 : w->kernel->width;
+int32_t kdq_is_compact(const kdq_weights *w) {
+    return w->kernel->run_compact != NULL && w->form == KDQ_COMPACT;
+}
+
+int64_t kdq_panel_bytes(const kdq_weights *w) {
+    return kdq_panel_elements(w) * w->kernel->width / (kdq_is_compact(w) ? 2 : 1);
 }
 
 static int64_t panel_count(const kdq_weights *w) {
@@ -38,7 +42,7 @@ int64_t kdq_panels_at(const kdq_weights *w) {
 }
 
 int64_t kdq_weights_bytes(const kdq_weights *w) {
-    return kdq_panels_at(w) + panel_count(w) * kdq_panel_elements(w) * kdq_element_bytes(w);
+    return kdq_panels_at(w) + panel_count(w) * kdq_panel_bytes(w);
 }
 
 /* Largest sum of weights of one sign that meet in an int16 lane within `depth` steps, over column j:
@@ -86,16 +90,26 @@ int32_t kdq_pair_depth(const kdq_weights *w, const int8_t *b, int64_t ld_b) {
     return depth;
 }
 
-/* Columns j .. j + columns - 1 of b as one panel of bytes (width 1) or int16 (width 2). */
-static void pack_panel(const kdq_weights *w, int64_t width, int64_t j, int64_t columns,
-                       const int8_t *b, int64_t ld_b, void *panel) {
+/* Of every nr * k_unit elements, the first half are low nibbles, in order, the second half the high
+ * nibbles of the same bytes: a vector of nibbles expands into two without a shuffle. */
+static void pack_nibble(const kdq_kernel *kernel, int64_t at, int8_t weight, uint8_t *panel) {
+    const int64_t half = (int64_t)kernel->nr * kernel->k_unit / 2;
+    panel[at / (2 * half) * half + at % half] |= (uint8_t)((weight & 15) << at / half % 2 * 4);
+}
+
+/* Columns j .. j + columns - 1 of b as one panel of nibbles, bytes or int16. */
+static void pack_panel(const kdq_weights *w, int64_t j, int64_t columns, const int8_t *b,
+                       int64_t ld_b, void *panel) {
     const int64_t next = kdq_panel_index(w->kernel, w->k, 0, 0, 1);
+    const int64_t bits = 8 * w->kernel->width / (kdq_is_compact(w) ? 2 : 1);
     for (int64_t s = 0; s < w->segments; s++) {
         for (int64_t p = 0; p < w->k; p++) {
             const int8_t *row = b + (s * w->k + p) * ld_b + j;
             const int64_t at = kdq_panel_index(w->kernel, w->k, s, p, 0);
             for (int64_t i = 0; i < columns; i++) {
-                if (width == 1) {
+                if (bits == 4) {
+                    pack_nibble(w->kernel, at + i * next, row[i], panel);
+                } else if (bits == 8) {
                     ((int8_t *)panel)[at + i * next] = row[i];
                 } else {
                     ((int16_t *)panel)[at + i * next] = row[i];
@@ -107,8 +121,7 @@ static void pack_panel(const kdq_weights *w, int64_t width, int64_t j, int64_t c
 
 void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const int32_t *bias,
                       int32_t x_zero_point) {
-    const int64_t nr = w->kernel->nr, width = kdq_element_bytes(w);
-    const int64_t panel_bytes = kdq_panel_elements(w) * width;
+    const int64_t nr = w->kernel->nr, panel_bytes = kdq_panel_bytes(w);
     int8_t *panel = (int8_t *)w->data + kdq_panels_at(w);
     memset(w->data, 0, (size_t)kdq_weights_bytes(w));
     if (w->form == KDQ_WINOGRAD) {
@@ -116,7 +129,7 @@ void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const
     } else {
         int32_t *depth = (int32_t *)(void *)((int8_t *)w->data + kdq_depths_at(w));
         for (int64_t j = 0; j < w->n; j += nr, panel += panel_bytes) {
-            pack_panel(w, width, j, kdq_min(nr, w->n - j), b, ld_b, panel);
+            pack_panel(w, j, kdq_min(nr, w->n - j), b, ld_b, panel);
             if (w->kernel->max_depth) {
                 *depth++ = panel_depth(w, b, ld_b, j);
             }

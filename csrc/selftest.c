@@ -103,9 +103,10 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel) {
             if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed, form, rule, 0)) {
                 failed = check;
             }
-            /* Weights in [-64, 64], or in [-8, 7]. */
+            /* Weights in [-64, 64], or in [-8, 7], of which two fit a byte. */
+            const int32_t shift = k % 2 ? 1 : 4, narrow_form = k % 2 ? KDQ_WIDE : form;
             if (failed == 0 && kernel->narrow != NULL &&
-                !product_is_exact(kernel->narrow, m, n, k, mixed, form, rule, k % 2 ? 1 : 4)) {
+                !product_is_exact(kernel->narrow, m, n, k, mixed, narrow_form, rule, shift)) {
                 failed = check;
             }
         }

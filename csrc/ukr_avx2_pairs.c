@@ -9,10 +9,13 @@
  * (depth 1), or for sums of `depth` pairs, which then are widened to int32 once instead of each time.
  *
  *   depth < 4    per 4 elements of k and row:   2 vpmaddubsw, 2 vpmaddwd by ones, 2 vpaddd
- *   depth >= 4   2 vpmaddubsw, 2 vpaddw; every `depth` steps 2 vpmaddwd, and 2 vpaddd into c
+ *   depth 4, 8   2 vpmaddubsw, 2 vpaddw; every `depth` steps 2 vpmaddwd and 2 vpaddd
  *
  * A tile is 5 x 16: 10 sums, 2 vectors of weights, a broadcast, a product and the ones leave a register
- * to spare. */
+ * to spare.
+ *
+ * The compact form is for weights in [-8, 7], held two to a byte; for them depth 8 is always proven:
+ * 16 weights of -8 are 128. Five more instructions expand 64 weights in the loop. */
 #include <string.h>
 
 #include "kdq_internal.h"
@@ -24,6 +27,8 @@
 #define NR 16
 #define UNIT 4
 #define DEEP 4
+#define DEEPEST 8
+#define FEW 2
 #define AVX2 __attribute__((target("avx2")))
 
 AVX2 static inline __m256i broadcast_four(const uint8_t *x) {
@@ -40,12 +45,21 @@ AVX2 static inline __m256i widen(__m256i pairs) {
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
+AVX2 static inline __m256i low_nibbles(__m256i w) {
+    const __m128i values = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(values),
+                               _mm256_and_si256(w, _mm256_set1_epi8(15)));
+}
+
+AVX2 static inline __m256i high_nibbles(__m256i w) { return low_nibbles(_mm256_srli_epi16(w, 4)); }
+
 AVX2 static inline void add_to(int32_t *c, __m256i sums) {
     _mm256_storeu_si256((__m256i *)(void *)c, _mm256_add_epi32(load(c), sums));
 }
 
-/* gcc would start with the products of all rows, and spill. */
+/* gcc would start with the products of all rows, and spill; and load twice what it needs twice. */
 #define KEEP_ORDER(a, b) __asm__ volatile("" : "+x"(a), "+x"(b))
+#define KEEP(a) __asm__ volatile("" : "+x"(a))
 
 /* Every sum has a name: see ukr_avx2.c. */
 #define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4)
@@ -77,7 +91,12 @@ AVX2 static inline void add_to(int32_t *c, __m256i sums) {
         KEEP_ORDER(s##i##0, s##i##1);                                                             \
     }
 #define WIDEN_SUM(i)                                                                              \
-    if (rows > i) {                                                                               \
+    if (rows > i && rows <= FEW) {                                                                \
+        c##i##0 = _mm256_add_epi32(c##i##0, widen(s##i##0));                                      \
+        if (halves > 1) {                                                                         \
+            c##i##1 = _mm256_add_epi32(c##i##1, widen(s##i##1));                                  \
+        }                                                                                         \
+    } else if (rows > i) {                                                                        \
         add_to(c + i * NR, widen(s##i##0));                                                       \
         if (halves > 1) {                                                                         \
             add_to(c + i * NR + 8, widen(s##i##1));                                               \
@@ -101,30 +120,56 @@ AVX2 static inline __attribute__((always_inline)) void shallow(const struct kdq_
     ROWS(STORE)
 }
 
+#define STEP()                                                                                    \
+    {                                                                                             \
+        __m256i loaded = load(w);                                                                 \
+        KEEP(loaded);                                                                             \
+        const __m256i w0 = nibbles ? low_nibbles(loaded) : loaded;                                \
+        const __m256i w1 = nibbles ? high_nibbles(loaded) : load(w + 32);                         \
+        ROWS(SUM_PAIRS)                                                                           \
+    }
+
+/* The int32 sums of FEW rows stay in registers, those of more rows in c. That `depth` is a constant,
+ * and its loop unrolled, is worth a fifth. */
 AVX2 static inline __attribute__((always_inline)) void deep(const struct kdq_panel *panel,
                                                            const int64_t rows, const int halves,
+                                                           const int64_t depth, const int nibbles,
                                                            const void *a, int32_t *c) {
     const __m256i zero = _mm256_setzero_si256();
-    const int64_t step = panel->depth * UNIT;
+    const __m256i start0 = load(panel->start), start1 = load(panel->start + 8);
+    const int64_t whole = panel->k - panel->k % (depth * UNIT);
+    const int64_t w_bytes = nibbles ? UNIT * NR / 2 : UNIT * NR;
     const int8_t *w = panel->b;
-    for (int64_t i = 0; i < rows; i++) {
+    ROWS(START)
+    for (int64_t i = 0; i < rows && rows > FEW; i++) {
         memcpy(c + i * NR, panel->start, NR * sizeof *c);
     }
     for (int64_t s = 0; s < panel->segments; s++) {
         const uint8_t *row = (const uint8_t *)a + panel->offsets[s];
         ROWS(POINTER)
-        for (int64_t first = 0; first < panel->k; first += step) {
-            const int64_t end = kdq_min(panel->k, first + step);
+        int64_t p = 0;
+        while (p < whole) {
             ROWS(ZERO)
-            for (int64_t p = first; p < end; p += UNIT, w += UNIT * NR) {
-                const __m256i w0 = load(w), w1 = load(w + 32);
-                ROWS(SUM_PAIRS)
+#pragma GCC unroll 8
+            for (int64_t step = 0; step < depth; step++, p += UNIT, w += w_bytes) {
+                STEP()
             }
             ROWS(WIDEN_SUM)
         }
+        ROWS(ZERO)
+        for (; p < panel->k; p += UNIT, w += w_bytes) {
+            STEP()
+        }
+        ROWS(WIDEN_SUM)
+    }
+    if (rows <= FEW) {
+        ROWS(STORE)
     }
 }
 
+#define DEEP_TILE(panel, rows, halves, a, c) deep(panel, rows, halves, DEEP, 0, a, c)
+#define DEEPEST_TILE(panel, rows, halves, a, c) deep(panel, rows, halves, DEEPEST, 0, a, c)
+#define NIBBLES_TILE(panel, rows, halves, a, c) deep(panel, rows, halves, DEEPEST, 1, a, c)
 #define BY_ROWS(TILE, HALVES)                                                                     \
     switch (rows) {                                                                               \
     case 1: TILE(panel, 1, HALVES, a, c); break;                                                  \
@@ -144,13 +189,34 @@ AVX2 static void some_rows(const struct kdq_panel *panel, int64_t rows, const vo
                            int32_t *c) {
     if (panel->depth < DEEP) {
         BY_COLUMNS(shallow)
+    } else if (panel->depth < DEEPEST) {
+        BY_COLUMNS(DEEP_TILE)
     } else {
-        BY_COLUMNS(deep)
+        BY_COLUMNS(DEEPEST_TILE)
+    }
+}
+
+AVX2 static void some_rows_of_nibbles(const struct kdq_panel *panel, int64_t rows, const void *a,
+                                      int32_t *c) {
+    BY_ROWS(NIBBLES_TILE, 2)
+}
+
+AVX2 static void expand(int64_t n, const void *nibbles, int8_t *w) {
+    for (const int8_t *from = nibbles; n > 0; n -= UNIT * NR, from += UNIT * NR / 2) {
+        const __m256i both = load(from);
+        _mm256_storeu_si256((__m256i *)(void *)w, low_nibbles(both));
+        _mm256_storeu_si256((__m256i *)(void *)(w + 32), high_nibbles(both));
+        w += UNIT * NR;
     }
 }
 
 AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
     kdq_by_tiles(some_rows, MR, NR, panel, rows, a, c);
+}
+
+AVX2 static void run_nibbles(const struct kdq_panel *panel, int64_t rows, const void *a,
+                             int32_t *c) {
+    kdq_by_tiles(some_rows_of_nibbles, MR, NR, panel, rows, a, c);
 }
 
 const kdq_kernel kdq_avx2_pairs = {
@@ -162,8 +228,11 @@ const kdq_kernel kdq_avx2_pairs = {
     .layout = KDQ_INTERLEAVED,
     .width = 1,
     .flip = 1,
-    .max_depth = 16,
+    .max_depth = DEEPEST,
     .run = run,
+    .run_compact = run_nibbles,
+    .compact_rows = 2 * MR,
+    .expand = expand,
     .vector = &kdq_vector_avx2,
 };
 #else

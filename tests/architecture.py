@@ -17,7 +17,7 @@ PACKAGE = "kdq_ref"
 FLOORS = (
     ("errors",),
     ("checks",),
-    ("geometry", "files"),
+    ("geometry", "files", "int4"),
     ("operands",),
     ("functional", "rounding", "data"),
     ("intref", "kernels", "nn", "losses"),

@@ -6,6 +6,7 @@ import numpy as np
 
 from kdq_ref import operands
 from kdq_ref.geometry import Padding, Pair
+from kdq_ref.int4 import Int4Array, as_int8
 from kdq_ref.intref.window import window_slices
 from kdq_ref.rounding import Requant
 
@@ -32,14 +33,19 @@ def gemm(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def dense(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, *, x_zero_point: int, requant: Requant
+    x: np.ndarray,
+    weight: np.ndarray | Int4Array,
+    bias: np.ndarray,
+    *,
+    x_zero_point: int,
+    requant: Requant,
 ) -> np.ndarray:
     """Affine map: ``requant(sum_k (x[k] - x_zero_point) * weight[k, n] + bias[n])``.
 
     Parameters
     ----------
     x : (B, K) int8 ndarray
-    weight : (K, N) int8 ndarray
+    weight : (K, N) int8 ndarray or Int4Array
     bias : (N,) int32 ndarray
     x_zero_point : int
     requant : Requant
@@ -48,7 +54,7 @@ def dense(
     -------
     (B, N) int8 ndarray
     """
-    x = operands.check_batch("x", x, 2)
+    x, weight = operands.check_batch("x", x, 2), as_int8(weight)
     operands.dense_shape(
         x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=requant.channels
     )
@@ -58,7 +64,7 @@ def dense(
 
 def conv2d(
     x: np.ndarray,
-    weight: np.ndarray,
+    weight: np.ndarray | Int4Array,
     bias: np.ndarray,
     *,
     x_zero_point: int,
@@ -76,7 +82,7 @@ def conv2d(
     Parameters
     ----------
     x : (B, H, W, C) int8 ndarray
-    weight : (kh, kw, C/groups, O) int8 ndarray
+    weight : (kh, kw, C/groups, O) int8 ndarray or Int4Array
     bias : (O,) int32 ndarray
     x_zero_point : int
     requant : Requant
@@ -88,7 +94,7 @@ def conv2d(
     -------
     (B, OH, OW, O) int8 ndarray
     """
-    x = operands.check_batch("x", x, 4)
+    x, weight = operands.check_batch("x", x, 4), as_int8(weight)
     oh, ow, c_out = operands.conv2d_shape(
         x.shape[1:],
         weight,

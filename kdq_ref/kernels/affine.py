@@ -8,6 +8,7 @@ import numpy as np
 
 from kdq_ref import operands
 from kdq_ref.geometry import Padding, Pair
+from kdq_ref.int4 import Int4Array, as_int8
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct, scratch, window_struct
 from kdq_ref.kernels.core import lib
 from kdq_ref.kernels.dispatch import kernel_for
@@ -35,7 +36,7 @@ def gemm(a: np.ndarray, b: np.ndarray, *, isa: str | None = None) -> np.ndarray:
 
 def dense(
     x: np.ndarray,
-    weight: np.ndarray,
+    weight: np.ndarray | Int4Array,
     bias: np.ndarray,
     *,
     x_zero_point: int,
@@ -50,7 +51,7 @@ def dense(
     Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
     """
     kernel = kernel_for(isa)
-    x = operands.check_batch("x", x, 2)
+    x, weight = operands.check_batch("x", x, 2), as_int8(weight)
     (n,) = operands.dense_shape(
         x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=requant.channels
     )
@@ -64,7 +65,7 @@ def dense(
 
 def conv2d(
     x: np.ndarray,
-    weight: np.ndarray,
+    weight: np.ndarray | Int4Array,
     bias: np.ndarray,
     *,
     x_zero_point: int,
@@ -84,7 +85,7 @@ def conv2d(
     Accumulators that leave int32 are the caller's to exclude (:mod:`kdq_ref.infer` proves it).
     """
     kernel = kernel_for(isa)
-    x = operands.check_batch("x", x, 4)
+    x, weight = operands.check_batch("x", x, 4), as_int8(weight)
     out_shape = operands.conv2d_shape(
         x.shape[1:],
         weight,

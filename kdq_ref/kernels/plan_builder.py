@@ -10,6 +10,7 @@ from kdq_ref import operands
 from kdq_ref.checks import check_int, check_positive_int
 from kdq_ref.errors import GraphError
 from kdq_ref.geometry import Padding, Pair
+from kdq_ref.int4 import Int4Array, as_int8
 from kdq_ref.kernels.buffers import window_struct
 from kdq_ref.kernels.core import require_core
 from kdq_ref.kernels.dispatch import kernel_for
@@ -54,10 +55,16 @@ class PlanBuilder:
         self._slots = [(0, shape)]  # slot -> (value, shape): flatten gives a value another shape
 
     def dense(
-        self, x: int, weight: np.ndarray, bias: np.ndarray, *, x_zero_point: int, requant: Requant
+        self,
+        x: int,
+        weight: np.ndarray | Int4Array,
+        bias: np.ndarray,
+        *,
+        x_zero_point: int,
+        requant: Requant,
     ) -> int:
         """Add :func:`kdq_ref.intref.dense` and return its output's slot."""
-        weight = np.asarray(weight)
+        weight = np.asarray(as_int8(weight))
         shape = self._shape(x)
         out = operands.dense_shape(
             shape, weight, bias, x_zero_point=x_zero_point, channels=requant.channels
@@ -77,7 +84,7 @@ class PlanBuilder:
     def conv2d(
         self,
         x: int,
-        weight: np.ndarray,
+        weight: np.ndarray | Int4Array,
         bias: np.ndarray,
         *,
         x_zero_point: int,
@@ -88,7 +95,7 @@ class PlanBuilder:
         groups: int = 1,
     ) -> int:
         """Add :func:`kdq_ref.intref.conv2d` and return its output's slot."""
-        weight = np.asarray(weight)
+        weight = np.asarray(as_int8(weight))
         out = operands.conv2d_shape(
             self._shape(x),
             weight,

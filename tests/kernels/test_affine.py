@@ -14,12 +14,15 @@ from strategies.integer import (
     dense_problems,
     depthwise_problems,
     gemm_problems,
+    int4_dense_problems,
+    int4_problems,
     narrow_problems,
     winograd_problems,
 )
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
+from kdq_ref.int4 import Int4Array
 from kdq_ref.rounding import Requant, single_rounding
 
 ISAS = ["ref", *kernels.available_isas()]
@@ -189,6 +192,68 @@ def test_pair_sums_are_refused_unless_proven(isa: str, pair: tuple[int, int], fi
             kernels.dense(x, weight, bias, isa=isa, form="pairs", **keywords)
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@THOROUGHLY
+@given(int4_dense_problems())
+def test_dense_takes_weights_of_four_bits(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """Two to a byte or expanded, with every kernel, and in the form that expands in its loop."""
+    x, keywords = problem
+    wanted = intref.dense(x, **keywords)
+    stored = {**keywords, "weight": Int4Array.of(keywords["weight"])}
+    np.testing.assert_array_equal(intref.dense(x, **stored), wanted)
+    for form in (None, "nibbles") if isa == "avx2" else (None,):
+        np.testing.assert_array_equal(kernels.dense(x, isa=isa, form=form, **stored), wanted)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@THOROUGHLY
+@given(int4_problems())
+def test_conv2d_takes_weights_of_four_bits(
+    isa: str, problem: tuple[np.ndarray, dict[str, Any]]
+) -> None:
+    """Segments that end in the middle of a sum, groups, more rows than expand in the loop."""
+    x, keywords = problem
+    wanted = intref.conv2d(x, **keywords)
+    stored = {**keywords, "weight": Int4Array.of(keywords["weight"])}
+    np.testing.assert_array_equal(intref.conv2d(x, **stored), wanted)
+    for form in (None, "nibbles") if isa == "avx2" else (None,):
+        np.testing.assert_array_equal(kernels.conv2d(x, isa=isa, form=form, **stored), wanted)
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa == "avx2"])
+@pytest.mark.parametrize("form", ["pairs", "nibbles"])
+@pytest.mark.parametrize("weight", [-8, 7])
+@pytest.mark.parametrize("code", [-128, 127])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 130])
+def test_four_bits_hold_the_largest_sums(
+    isa: str, form: str, weight: int, code: int, rows: int
+) -> None:
+    """16 weights of -8 meet in a lane: 255 * 128. Rows around tiles, and where panels expand."""
+    k = 131
+    x = np.full((rows, k), code, np.int8)
+    keywords: dict[str, Any] = {"bias": np.arange(17, dtype=np.int32), "x_zero_point": -code - 1}
+    keywords["weight"] = Int4Array.of(np.full((k, 17), weight, np.int8))
+    keywords["requant"] = Requant(
+        single_rounding, single_rounding.constants(1.0, 100 / (255.0 * k * abs(weight)), 1.0), 0
+    )
+    np.testing.assert_array_equal(
+        kernels.dense(x, isa=isa, form=form, **keywords), intref.dense(x, **keywords)
+    )
+
+
+@pytest.mark.parametrize("isa", [isa for isa in ISAS if isa == "avx2"])
+@pytest.mark.parametrize("weight", [-9, 8])
+def test_nibbles_are_refused_for_five_bits(isa: str, weight: int) -> None:
+    """One weight outside [-8, 7] among many."""
+    weights = np.zeros((6, 20), np.int8)
+    weights[3, 18] = weight
+    x, bias = np.full((2, 6), 127, np.int8), np.zeros(20, np.int32)
+    with pytest.raises(InvalidArgumentError, match=r"nibbles.*\[-8, 7\]"):
+        kernels.dense(x, weights, bias, x_zero_point=0, requant=REQUANT, isa=isa, form="nibbles")
+
+
 def test_winograd_is_refused_where_it_might_overflow() -> None:
     """4 * 128 * sum |w| must fit int32: 9 * 3669 weights of 127 do, one channel more does not."""
     for channels, fits in ((3669, True), (3670, False)):
@@ -219,6 +284,8 @@ def test_forms_that_do_not_apply_are_refused() -> None:
         kernels.conv2d(x, weight, bias, form="winograd", stride=(2, 1), **keywords)
     with pytest.raises(InvalidArgumentError, match="int16"):
         kernels.conv2d(x, weight, bias, form="winograd", isa="ref", **keywords)
+    with pytest.raises(InvalidArgumentError, match="16 bits"):
+        kernels.conv2d(x, weight, bias, form="nibbles", isa="ref", **keywords)
 
 
 @pytest.mark.parametrize("isa", ISAS)

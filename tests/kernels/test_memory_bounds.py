@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from kdq_ref import intref, kernels
+from kdq_ref.int4 import Int4Array, pack_int4
 from kdq_ref.rounding import RULES, Requant, Requant16x8, constants_16x8
 
 POSIX = sys.platform.startswith(("linux", "darwin"))
@@ -52,9 +53,16 @@ def _requant(channels: int, fenced: Fences) -> Requant:
     return Requant(RULES["single_rounding"], constants, 3)
 
 
-def _check(kind: str, *arrays: np.ndarray, isa: str | None = None, **keywords: Any) -> None:
-    result = getattr(kernels, kind)(*arrays, isa=isa, **keywords)
+def _check(
+    kind: str, *arrays: Any, isa: str | None = None, form: str = "", **keywords: Any
+) -> None:
+    chosen: dict[str, Any] = {"isa": isa, "form": form} if form else {"isa": isa}
+    result = getattr(kernels, kind)(*arrays, **chosen, **keywords)
     np.testing.assert_array_equal(result, getattr(intref, kind)(*arrays, **keywords))
+
+
+def _four_bits(codes: np.ndarray, fenced: Fences) -> Int4Array:
+    return Int4Array(fenced(pack_int4(codes % 16 - 8)), codes.shape)
 
 
 def _exercise(fenced: Fences, isa: str) -> None:
@@ -74,6 +82,12 @@ def _exercise(fenced: Fences, isa: str) -> None:
         _check("gemm", codes(n, 9), codes(9, n), isa=isa)
         _check("dense", codes(2, 7), codes(7, n), bias, isa=isa, **affine)
         _check("conv2d", codes(2, 5, 4, 3), codes(3, 2, 3, n), bias, isa=isa, **affine)
+        for form in ("", "nibbles") if isa == "avx2" else ("",):
+            for rows in (1, 2, 4, 13):
+                weight = _four_bits(codes(37, n), fenced)
+                _check("dense", codes(rows, 37), weight, bias, isa=isa, form=form, **affine)
+            weight = _four_bits(codes(3, 2, 3, n), fenced)
+            _check("conv2d", codes(2, 5, 4, 3), weight, bias, isa=isa, form=form, **affine)
         _check("conv2d", codes(1, 6, 5, n), codes(1, 1, n, n), bias, isa=isa, **affine)
         pad: dict[str, Any] = {"padding": (1, 1, 1, 1)}
         same = {**pad, "dilation": (1, 2)}

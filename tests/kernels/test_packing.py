@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from strategies.integer import EDGES, codes, generators, zero_points
 
 from kdq_ref import kernels
+from kdq_ref.kernels.buffers import window_struct
 from kdq_ref.kernels.dispatch import kernel_for
-from kdq_ref.kernels.packing import fold_bias, pack_weights
+from kdq_ref.kernels.packing import NIBBLES_FROM, fitting_form, fold_bias, pack_weights
 
 pytestmark = pytest.mark.skipif(
     not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
@@ -80,6 +81,42 @@ def test_panels_are_as_drawn(
         wanted = _panels(weight[:, columns], segments, nr, unit, flat, dtype)
         np.testing.assert_array_equal(panels, wanted)
     assert packed.nbytes == packed.data.nbytes
+
+
+@pytest.mark.skipif("avx2" not in kernels.available_isas(), reason="avx2 does not run here")
+@given(st.sampled_from(EDGES), st.sampled_from(EDGES), st.sampled_from([1, 3]), generators())
+def test_panels_of_nibbles_are_as_drawn(
+    k: int, n: int, segments: int, rng: np.random.Generator
+) -> None:
+    """32 weights in the low halves of 32 bytes, the next 32 in the high halves; half the memory."""
+    weight = rng.integers(-8, 8, (segments * k, n), np.int8)
+    pairs, nibbles = (
+        pack_weights(kernel_for("avx2"), weight, segments=segments, form=form).data[0]
+        for form in ("pairs", "nibbles")
+    )
+    wanted = _panels(weight, segments, 16, 4, False, np.int8)
+    held = nibbles[nibbles.size - wanted.size // 2 :].reshape(-1, 32)
+    np.testing.assert_array_equal(pairs[pairs.size - wanted.size :].view(np.int8), wanted)
+    np.testing.assert_array_equal(np.hstack([held & 15, held >> 4]).ravel(), wanted.view("u1") & 15)
+    np.testing.assert_array_equal(nibbles[: -held.size or None], pairs[: -wanted.size or None])
+
+
+@pytest.mark.skipif("avx2" not in kernels.available_isas(), reason="avx2 does not run here")
+@pytest.mark.parametrize(
+    ("rows", "largest", "form"),
+    [
+        (NIBBLES_FROM // 1024, 7, "nibbles"),
+        (NIBBLES_FROM // 1024 - 1, 7, "pairs"),
+        (NIBBLES_FROM // 1024, 8, "pairs"),
+        (NIBBLES_FROM // 1024, 65, "compact"),
+    ],
+)
+def test_the_form_follows_from_the_weights(rows: int, largest: int, form: str) -> None:
+    """Four bits each and more than caches hold; or small enough for pair sums; or neither."""
+    weight = np.zeros((rows, 1024), np.int8)
+    weight[:2, 1000] = largest
+    window = window_struct((1, 1, rows), (1, 1, 1024))
+    assert fitting_form(kernel_for("avx2"), window, weight, default="compact") == form
 
 
 @given(st.sampled_from(EDGES), st.sampled_from(EDGES), zero_points(), generators(), st.data())

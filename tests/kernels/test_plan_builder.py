@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kdq_ref import kernels
+from kdq_ref import intref, kernels
 from kdq_ref.errors import (
     DTypeError,
     GraphError,
@@ -15,6 +15,7 @@ from kdq_ref.errors import (
     RangeError,
     ShapeError,
 )
+from kdq_ref.int4 import Int4Array
 from kdq_ref.rounding import Requant, single_rounding
 
 pytestmark = pytest.mark.skipif(
@@ -73,6 +74,21 @@ def test_one_builder_makes_many_plans() -> None:
         plans = [builder.build(output=slot, isa=isa) for slot in slots]
         assert [plan.isa for plan in plans] == [isa] * 3
         assert [int(_outcome(plan, x).max()) for plan in plans] == [15, 15, 15]
+
+
+def test_weights_may_be_stored_in_four_bits() -> None:
+    """A convolution and a dense layer, as the specification computes them."""
+    rng = np.random.default_rng(4)
+    x = rng.integers(-128, 128, (3, 5, 5, 3), np.int8)
+    kernel = Int4Array.of(rng.integers(-8, 8, (3, 3, 3, 5), np.int8))
+    weight = Int4Array.of(rng.integers(-8, 8, (45, 7), np.int8))
+    code: dict[str, Any] = {"x_zero_point": 3, "requant": REQUANT}
+    builder = _builder(5, 5, 3)
+    slot = builder.flatten(builder.conv2d(0, kernel, np.zeros(5, np.int32), **code))
+    plan = builder.build(output=builder.dense(slot, weight, np.ones(7, np.int32), **code))
+    hidden = intref.conv2d(x, kernel, np.zeros(5, np.int32), **code).reshape(3, 45)
+    wanted = intref.dense(hidden, weight, np.ones(7, np.int32), **code)
+    np.testing.assert_array_equal(_outcome(plan, x), wanted)
 
 
 def test_slots_must_exist() -> None:

@@ -13,6 +13,7 @@ struct product {
     int64_t m, n, k;
     int32_t form, rule;
     enum values a, b;
+    int32_t shift; /* of the weights, to the right: 1 for [-64, 63], 4 for [-8, 7] */
 };
 
 static const char *const forms[] = {"compact", "wide", "winograd"};
@@ -32,6 +33,9 @@ static int product_is_exact(const kdq_kernel *kernel, struct draws *draws,
         draw_requant(draws, p->rule, n, (double)k * (draw(draws) & 1 ? 16384 : 4096));
     draw_int8(draws, p->a, (m - 1) * ld_a + k, a);
     draw_int8(draws, p->b, k > 0 ? (k - 1) * ld_b + n : 0, b);
+    for (int64_t i = 0; k > 0 && i < (k - 1) * ld_b + n; i++) {
+        b[i] = (int8_t)(b[i] >> p->shift);
+    }
 
     kdq_gemm_s8s32_ref(m, n, k, a, ld_a, b, ld_b, want, ld_c);
     for (int64_t j = 0; j < n; j++) {
@@ -57,17 +61,19 @@ static int product_is_exact(const kdq_kernel *kernel, struct draws *draws,
 
 static void check_product(const kdq_kernel *kernel, struct draws *draws, struct product p,
                           struct tally *tally) {
-    for (p.form = KDQ_COMPACT; p.form <= KDQ_WIDE; p.form++) {
+    /* A narrow kernel's compact form is for the smallest weights only. */
+    for (p.form = p.shift == 1 ? KDQ_WIDE : KDQ_COMPACT; p.form <= KDQ_WIDE; p.form++) {
         p.rule = (int32_t)(tally->compared % 3);
         if (differs(tally, product_is_exact(kernel, draws, &p))) {
-            printf("%s: wrong product: m %lld, n %lld, k %lld, %s, rule %d, values %d * %d\n",
+            printf("%s: wrong product: m %lld, n %lld, k %lld, %s, rule %d, values %d * %d >> %d\n",
                    kernel->name, (long long)p.m, (long long)p.n, (long long)p.k, forms[p.form],
-                   p.rule, p.a, p.b);
+                   p.rule, p.a, p.b, p.shift);
         }
     }
 }
 
-struct tally check_products(const kdq_kernel *kernel, struct draws *draws) {
+static void check_shifted(const kdq_kernel *kernel, struct draws *draws, int32_t shift,
+                          struct tally *tally) {
     const int64_t mr = kernel->mr, nr = kernel->nr, unit = kernel->k_unit;
     const int64_t rows[] = {1, 2, mr - 1, mr, mr + 1, 2 * mr + 1};
     const int64_t columns[] = {1, nr / 2, nr / 2 + 1, nr, nr + 1};
@@ -75,22 +81,37 @@ struct tally check_products(const kdq_kernel *kernel, struct draws *draws) {
     const int64_t row_counts = sizeof rows / sizeof *rows;
     const int64_t column_counts = sizeof columns / sizeof *columns;
     const int64_t depth_counts = sizeof depths / sizeof *depths;
-    struct tally tally = {0, 0};
     for (int64_t i = 0; i < row_counts * column_counts * depth_counts; i++) {
         const struct product p = {.m = kdq_max(1, rows[i % row_counts]),
                                   .n = kdq_max(1, columns[i / row_counts % column_counts]),
                                   .k = depths[i / row_counts / column_counts],
                                   .a = (enum values)(i % VALUES_KINDS),
-                                  .b = (enum values)(i / VALUES_KINDS % VALUES_KINDS)};
-        check_product(kernel, draws, p, &tally);
+                                  .b = (enum values)(i / VALUES_KINDS % VALUES_KINDS),
+                                  .shift = shift};
+        check_product(kernel, draws, p, tally);
     }
     /* More rows than a block has; a row that is moved out of the way of cache sets; the longest. */
-    check_product(kernel, draws, (struct product){.m = 251, .n = nr + 1, .k = 19}, &tally);
-    check_product(kernel, draws, (struct product){.m = mr, .n = nr, .k = 1024}, &tally);
+    const struct product blocks = {.m = 251, .n = nr + 1, .k = 19, .shift = shift};
+    check_product(kernel, draws, blocks, tally);
+    const struct product moved = {.m = mr, .n = nr, .k = 1024, .shift = shift};
+    check_product(kernel, draws, moved, tally);
     for (int ends = VALUES_LOWEST; ends <= VALUES_HIGHEST; ends++) {
-        const struct product longest = {
-            .m = 2, .n = 1, .k = KDQ_MAX_K, .a = (enum values)ends, .b = VALUES_LOWEST};
-        check_product(kernel, draws, longest, &tally);
+        const struct product longest = {.m = 2,
+                                        .n = 1,
+                                        .k = KDQ_MAX_K,
+                                        .a = (enum values)ends,
+                                        .b = VALUES_LOWEST,
+                                        .shift = shift};
+        check_product(kernel, draws, longest, tally);
+    }
+}
+
+struct tally check_products(const kdq_kernel *kernel, struct draws *draws) {
+    struct tally tally = {0, 0};
+    check_shifted(kernel, draws, 0, &tally);
+    if (kernel->narrow != NULL) {
+        check_shifted(kernel->narrow, draws, 1, &tally);
+        check_shifted(kernel->narrow, draws, 4, &tally);
     }
     return tally;
 }

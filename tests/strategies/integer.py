@@ -164,6 +164,34 @@ def narrow_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     return x, keywords
 
 
+def _four_bits(draw: st.DrawFn, shape: tuple[int, ...]) -> np.ndarray:
+    """int8 in [-8, 7]; half the draws hold only the ends."""
+    rng = draw(generators())
+    pool = draw(st.sampled_from([range(-8, 8), range(-8, 8), (-8,), (7,), (-8, 7)]))
+    return rng.choice(np.array(pool, np.int8), shape)
+
+
+@st.composite
+def int4_dense_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the keywords of dense, with weights in four bits; sums of 8 steps begin and end."""
+    b, n = draw(st.sampled_from(EDGES)), draw(st.sampled_from(EDGES))
+    k = draw(st.sampled_from([*EDGES, 28, 29, 32, 35, 36, 37, 63, 64, 65, 100]))
+    return draw(codes((b, k))), {
+        "weight": _four_bits(draw, (k, n)),
+        "bias": draw(biases(n)),
+        "x_zero_point": draw(zero_points()),
+        "requant": draw(requants(n, magnitude=2.0**10)),
+    }
+
+
+@st.composite
+def int4_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """``x`` and the keywords of conv2d, with weights in four bits."""
+    x, keywords = draw(conv2d_problems())
+    keywords["weight"] = _four_bits(draw, keywords["weight"].shape)
+    return x, keywords
+
+
 @st.composite
 def depthwise_problems(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     """``x`` and the keywords of depthwise_conv2d."""

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from kdq_ref import infer
-from kdq_ref.cli import options, output
+from kdq_ref.cli import options, output, sample
 from kdq_ref.cli.models import check_isa, choose_split, load, splits_for
 from kdq_ref.data import Dataset
 from kdq_ref.errors import KdqError
@@ -28,6 +28,13 @@ from kdq_ref.train import evaluate
     default="test",
     show_default=True,
 )
+@click.option(
+    "--count",
+    type=options.POSITIVE,
+    metavar="N",
+    help="Only the first N images of the split.  [default: all]",
+)
+@sample.seed_option
 @click.option("--spec", is_flag=True, help="Integer model: run the NumPy definition instead.")
 @click.option("--compare", is_flag=True, help="Integer model: run both, compare every code.")
 @options.isa_option
@@ -37,6 +44,8 @@ def command(
     model: Path,
     data: str | None,
     split: str,
+    count: int | None,
+    seed: int | None,
     spec: bool,
     compare: bool,
     isa: str | None,
@@ -52,8 +61,11 @@ def command(
     Examples:
       kdq eval runs/digits-seed0/teacher.safetensors
       kdq eval runs/digits-seed0/student_int8.safetensors --compare
+      kdq eval MODEL --split train --count 1000 --seed 1
       KDQ_ISA=scalar kdq eval MODEL --threads 1
     """
+    if seed is not None and count is None:
+        raise click.UsageError("--seed draws which images are measured: say how many, --count")
     if spec and (compare or isa is not None):
         raise click.UsageError("--spec runs without C: it excludes --compare and --isa")
     loaded = load(model)
@@ -62,12 +74,15 @@ def command(
     if isinstance(loaded.graph, IntGraph) and not spec:
         check_isa(isa)
     dataset = choose_split(splits_for(loaded, data), split)
+    if count is not None:
+        dataset = dataset.subset(sample.choose(len(dataset), count, seed, option="--count"))
     report = {
         "model": str(model),
         "kind": loaded.kind,
         "dataset": dataset.name,
         "split": split,
         "images": len(dataset),
+        "seed": seed,
         **(
             _measure_float(loaded.graph, dataset, threads)
             if isinstance(loaded.graph, Graph)
@@ -147,9 +162,10 @@ def _measure_integers(
 
 def show(report: dict[str, Any]) -> None:
     """Print one row per fact."""
+    drawn = sample.remark(report["seed"])
     facts = {
         f"{report['kind']} model": report["model"],
-        "images": f"{report['images']:,} ({report['dataset']}, {report['split']})",
+        "images": f"{report['images']:,} ({report['dataset']}, {report['split']}){drawn}",
         "accuracy": output.percent(report["accuracy"]),
         "µs per image": f"{output.micros(report['us_per_image'])} (threads: {report['threads']})",
         "parameters": output.count(report["params"]),

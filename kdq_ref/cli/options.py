@@ -19,6 +19,7 @@ from kdq_ref.train import METHODS
 F = TypeVar("F", bound=Callable[..., Any])
 
 POSITIVE = click.IntRange(min=1)
+SEED = click.IntRange(min=0)
 FILE = click.Path(path_type=Path, dir_okay=False)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
@@ -53,7 +54,7 @@ json_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 seed_option = click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=SEED,
     metavar="N",
     default=0,
     show_default=True,

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from kdq_ref import infer, intref
-from kdq_ref.cli import options, output
+from kdq_ref.cli import options, output, sample
 from kdq_ref.cli.image_file import read_images
 from kdq_ref.cli.models import Model, check_isa, load, splits_for
 from kdq_ref.errors import InvalidArgumentError
@@ -28,6 +28,7 @@ _DEFAULT_COUNT = 10
     metavar="N",
     help=f"Only the first N images.  [default: all of a file, {_DEFAULT_COUNT} of a test set]",
 )
+@sample.seed_option
 @options.isa_option
 @options.json_option
 def command(
@@ -35,11 +36,12 @@ def command(
     images: Path | None,
     data: str | None,
     count: int | None,
+    seed: int | None,
     isa: str | None,
     as_json: bool,
 ) -> None:
     """Print the class of each image with the network's outputs: logits, and codes of an integer
-    model.
+    model. Images are numbered from 0, by their place in the file or the test set.
 
     IMAGES is an idx file or a .npy file: uint8 pixels, float32 values, or int8 codes for an
     integer model. Without it, images of a dataset's test set are taken.
@@ -47,11 +49,14 @@ def command(
     \b
     Examples:
       kdq predict runs/digits-seed0/student_int8.safetensors --count 5
+      kdq predict MODEL --count 5 --seed 1    five drawn at random
       kdq predict MODEL images.npy --json
       kdq predict MODEL t10k-images-idx3-ubyte.gz --count 100
     """
     if images is not None and data is not None:
         raise click.UsageError("give IMAGES or --data, not both")
+    if images is not None and seed is not None and count is None:
+        raise click.UsageError("--seed draws which images of the file are taken: give --count")
     loaded = load(model)
     if isinstance(loaded.graph, IntGraph):
         check_isa(isa)
@@ -59,19 +64,24 @@ def command(
         raise click.UsageError(f"{model} is a float model: --isa needs an integer model")
     labels = None
     if images is None:
-        test = splits_for(loaded, data).test.subset(slice(count or _DEFAULT_COUNT))
-        x, labels = test.to_input(test.images), test.labels
+        test = splits_for(loaded, data).test
+        chosen = sample.choose(len(test), count or _DEFAULT_COUNT, seed, option="--count")
+        x, labels = test.to_input(test.images[chosen]), test.labels[chosen]
     else:
         x = read_images(
             images,
             loaded.graph.input_shape,
             loaded.metadata.get("pixel_scale"),
             integer=loaded.kind == "integer",
-        )[:count]
+        )
+        chosen = sample.choose(len(x), count or len(x), seed, option="--count")
+        x = x[chosen]
     report = {
         "model": str(model),
         "kind": loaded.kind,
-        "predictions": predict(loaded, x, labels, isa=isa),
+        "images": len(chosen),
+        "seed": seed,
+        "predictions": predict(loaded, x, labels, isa=isa, numbers=chosen),
     }
     if as_json:
         output.print_json(report)
@@ -80,9 +90,16 @@ def command(
 
 
 def predict(
-    model: Model, x: np.ndarray, labels: np.ndarray | None, *, isa: str | None
+    model: Model,
+    x: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    isa: str | None,
+    numbers: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """Run the network; return one JSON-able entry per image.
+
+    `numbers` are the images' places in what they were taken from; by default they are all of it.
 
     Raises
     ------
@@ -105,7 +122,7 @@ def predict(
     entries = []
     for number, answer in enumerate(answers.tolist()):
         entry = {
-            "image": number,
+            "image": number if numbers is None else int(numbers[number]),
             "class": answer,
             "name": model.classes[answer],
             "logits": [float(value) for value in logits[number]],

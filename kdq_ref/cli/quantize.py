@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kdq_ref import infer
-from kdq_ref.cli import options, output
+from kdq_ref.cli import options, output, sample
 from kdq_ref.cli.models import Model, splits_for
 from kdq_ref.pipeline import recipe_for
 from kdq_ref.pipeline.network import quantize_network
@@ -24,6 +24,7 @@ from kdq_ref.train import load_float_model
     metavar="N",
     help="Calibrate on the first N training images.  [default: the dataset's recipe]",
 )
+@sample.seed_option
 @options.observer_option
 @options.weights_option
 @options.rule_option
@@ -33,6 +34,7 @@ def command(
     model: Path,
     data: str | None,
     samples: int | None,
+    seed: int | None,
     observer: str,
     weights: str,
     rule: str,
@@ -40,22 +42,30 @@ def command(
     as_json: bool,
 ) -> None:
     """Fold batch norm into its neighbours, choose scales on training images, prove every
-    accumulator bound, and write the integer network. Nothing here is random.
+    accumulator bound, and write the integer network. Nothing here is random without --seed, which
+    the file then names.
 
     \b
     Examples:
       kdq quantize runs/digits-seed0/student_distilled.safetensors
       kdq quantize MODEL --weights per_tensor --observer percentile --out small.safetensors
+      kdq quantize MODEL --samples 200 --seed 1
     """
     graph, metadata = load_float_model(model)
     splits = splits_for(Model(model, graph, metadata), data)
     train = splits.train
-    samples = min(samples or recipe_for(splits).calibration, len(train))
+    chosen = sample.choose(
+        len(train), samples or recipe_for(splits).calibration, seed, option="--samples"
+    )
+    origin: dict[str, Any] = {name: metadata[name] for name in ("zoo", "seed") if name in metadata}
+    if seed is not None:
+        # "seed" is that of the float model's training.
+        origin |= {"calibration_seed": seed, "calibration_samples": len(chosen)}
     _, spec, integers = quantize_network(
         graph,
-        train,
-        {name: metadata[name] for name in ("zoo", "seed") if name in metadata},
-        samples=samples,
+        train.subset(chosen),
+        origin,
+        samples=len(chosen),
         observer=observer,
         weights=weights,
         rule=rule,
@@ -66,7 +76,8 @@ def command(
         "model": str(model),
         "out": str(target),
         "dataset": train.name,
-        "samples": samples,
+        "samples": len(chosen),
+        "calibration_seed": seed,
         "rule": integers.rule.name,
         "observer": spec.observer,
         "weights": spec.granularity,
@@ -84,12 +95,14 @@ def command(
 
 def show(report: dict[str, Any]) -> None:
     """Print what was written."""
-    observer = report["observer"]
+    observer, drawn = report["observer"], sample.remark(report["calibration_seed"])
     output.print_facts(
         {
             "float model": report["model"],
             "integer model": f"{report['out']} ({report['file_bytes']:,} bytes)",
-            "calibrated on": f"{report['samples']:,} training images of {report['dataset']}",
+            "calibrated on": (
+                f"{report['samples']:,} training images of {report['dataset']}{drawn}"
+            ),
             "observer": ", ".join(str(value) for value in observer.values()),
             "weights": report["weights"],
             "rule": report["rule"],

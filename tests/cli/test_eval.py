@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kdq_ref import infer, kernels
+from kdq_ref import data, infer, kernels
+from kdq_ref.cli.sample import choose
 from kdq_ref.data import catalogue, load_fashion_mnist
+from kdq_ref.train import evaluate, load_float_model
 
 needs_core = pytest.mark.skipif(not kernels.core_available(), reason="there is no C core")
 
@@ -45,6 +47,56 @@ def test_the_definition_alone(invoke, integers: Path, report: dict[str, Any]) ->
     """--spec runs no C."""
     result = invoke("eval", integers, "--spec", "--json", "--split", "validation").json
     assert (result["backend"], result["isa"], result["split"]) == ("spec", "numpy", "validation")
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "train"])
+def test_the_first_images(split: str, invoke, teacher: Path) -> None:
+    """--count measures the first images of a split, at most all of them."""
+    result = invoke("eval", teacher, "--split", split, "--count", 40, "--json").json
+    assert (result["images"], result["seed"]) == (40, None)
+    part = getattr(data.load("digits"), split).subset(slice(40))
+    measured = evaluate(load_float_model(teacher)[0], part)
+    assert (result["accuracy"], result["loss"]) == (measured.accuracy, measured.loss)
+    whole = len(getattr(data.load("digits"), split))
+    many = invoke("eval", teacher, "--split", split, "--count", 10**6, "--json").json
+    assert (many["images"], many["seed"]) == (whole, None)
+
+
+def test_drawn_images(invoke, teacher: Path) -> None:
+    """--seed draws them: the same images for the same seed, others for another."""
+
+    def result(seed: int) -> dict[str, Any]:
+        report: dict[str, Any] = invoke(
+            "eval", teacher, "--count", 40, "--seed", seed, "--json"
+        ).json
+        return report
+
+    test = data.load("digits").test
+    first, again, other = result(1), result(1), result(2)
+    assert (first["images"], first["seed"]) == (40, 1)
+    assert first["loss"] == again["loss"] != other["loss"]
+    part = test.subset(choose(len(test), 40, 1, option="--count"))
+    assert first["loss"] == evaluate(load_float_model(teacher)[0], part).loss
+    printed = invoke("eval", teacher, "--count", 40, "--seed", 1).stdout
+    assert "40 (digits, test), drawn with seed 1" in printed
+
+
+def test_drawn_images_both_ways(invoke, integers: Path) -> None:
+    """C and the definition get the same drawn images."""
+    drawn = ("--count", 30, "--seed", 9, "--json")
+    result = invoke("eval", integers, "--compare", *drawn).json
+    assert result["bit_exact_spec_vs_c"] is (True if kernels.core_available() else None)
+    assert result["images"] == 30
+    assert result["accuracy"] == invoke("eval", integers, "--spec", *drawn).json["accuracy"]
+
+
+def test_a_seed_without_anything_to_draw(invoke, teacher: Path) -> None:
+    """--seed without --count, or with as many images as there are, is wrong usage."""
+    outcome = invoke("eval", teacher, "--seed", 1)
+    assert outcome.code == 2
+    assert "--count" in outcome.stderr
+    assert invoke("eval", teacher, "--seed", 1, "--count", 450).code == 2
+    assert invoke("eval", teacher, "--seed", 1, "--count", 449).code == 0
 
 
 @needs_core

@@ -52,6 +52,14 @@ def test_random_commands_have_seeds_and_can_resume(name: str) -> None:
     assert {"resume", "out", "quiet", "as_json"} <= names
 
 
+@pytest.mark.parametrize("name", ["quantize", "eval", "predict"])
+def test_commands_that_take_some_images_can_draw_them(name: str) -> None:
+    """Without --seed nothing is drawn, so that it has no default."""
+    command = kdq.get_command(click.Context(kdq), name)
+    assert command.make_context(name, ["model"]).params["seed"] is None
+    assert command.make_context(name, ["model", "--seed", "0"]).params["seed"] == 0
+
+
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "completion"])
 def test_every_result_comes_as_json_too(name: str) -> None:
     """Every command that has a result has --json."""
@@ -64,6 +72,8 @@ def test_every_result_comes_as_json_too(name: str) -> None:
     [
         ["run", "--epochs", "0"],
         ["run", "--seed", "-1"],
+        ["predict", "model", "--seed", "-1"],
+        ["eval", "model", "--count", "0"],
         ["run", "--lam", "1.5"],
         ["run", "--rule", "up"],
         ["train", "--net", "resnet"],

@@ -9,6 +9,7 @@ import pytest
 
 from kdq_ref import data, infer
 from kdq_ref.cli import models, predict
+from kdq_ref.cli.sample import choose
 from kdq_ref.data import write_idx
 from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.nn import Flatten, Graph, Node, ReLU
@@ -59,6 +60,58 @@ def test_files(invoke, integers: Path, images: data.Dataset, tmp_path: Path) -> 
         assert [entry["codes"] for entry in entries] == wanted
         assert all("label" not in entry for entry in entries)
     assert len(invoke("predict", integers, tmp_path / "idx", "--count", 2).stdout.splitlines()) < 8
+
+
+def test_drawn_images(invoke, integers: Path, images: data.Dataset) -> None:
+    """--seed draws images of the test set; each is numbered by its place there."""
+    result = invoke("predict", integers, "--count", 6, "--seed", 2, "--json").json
+    numbers = choose(len(images), 6, 2, option="--count")
+    assert (result["seed"], result["images"]) == (2, 6)
+    entries = result["predictions"]
+    assert [entry["image"] for entry in entries] == numbers.tolist()
+    assert [entry["label"] for entry in entries] == images.labels[numbers].tolist()
+    codes = infer.Engine(infer.load_model(integers)).run(images.to_input(images.images[numbers]))
+    assert [entry["codes"] for entry in entries] == codes.tolist()
+    assert invoke("predict", integers, "--count", 6, "--seed", 2, "--json").json == result
+    other = invoke("predict", integers, "--count", 6, "--seed", 3, "--json").json
+    assert [entry["image"] for entry in other["predictions"]] != numbers.tolist()
+    assert invoke("predict", integers, "--seed", 2, "--json").json["images"] == 10
+
+
+def test_images_drawn_from_a_file(invoke, teacher: Path, images: data.Dataset, tmp_path) -> None:
+    """--seed draws from a file just so; the first ones without it."""
+    np.save(tmp_path / "f", images.images[:30])
+    file = tmp_path / "f.npy"
+    drawn = invoke("predict", teacher, file, "--count", 4, "--seed", 1, "--json").json
+    numbers = choose(30, 4, 1, option="--count").tolist()
+    everything = invoke("predict", teacher, file, "--json").json
+    assert (everything["images"], everything["seed"]) == (30, None)
+    assert [entry["image"] for entry in drawn["predictions"]] == numbers
+    for entry in drawn["predictions"]:
+        same = everything["predictions"][entry["image"]]
+        assert same["image"] == entry["image"]
+        np.testing.assert_allclose(entry["logits"], same["logits"], rtol=1e-4, atol=1e-5)
+    first = invoke("predict", teacher, file, "--count", 4, "--json").json
+    assert [entry["image"] for entry in first["predictions"]] == [0, 1, 2, 3]
+
+
+def test_a_seed_without_anything_to_draw(
+    invoke, teacher: Path, images: data.Dataset, tmp_path: Path
+) -> None:
+    """All of a file, a file of one image, or as many as there are: wrong usage, with a way out."""
+    np.save(tmp_path / "one", images.images[0])
+    np.save(tmp_path / "two", images.images[:2])
+    for arguments in (
+        [tmp_path / "two.npy"],
+        [tmp_path / "two.npy", "--count", 2],
+        [tmp_path / "two.npy", "--count", 3],
+        [tmp_path / "one.npy", "--count", 1],
+        ["--count", 450],
+    ):
+        outcome = invoke("predict", teacher, *arguments, "--seed", 0)
+        assert outcome.code == 2
+        assert "--count" in outcome.stderr
+    assert invoke("predict", teacher, tmp_path / "two.npy", "--count", 1, "--seed", 0).code == 0
 
 
 def test_the_table_shows_names_safely(invoke, teacher: Path, tmp_path: Path) -> None:

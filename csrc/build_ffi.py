@@ -23,6 +23,7 @@ SOURCES = [
     "lines.c",
     "pack.c",
     "plan.c",
+    "plan_shared.c",
     "pool.c",
     "requant.c",
     "selftest.c",

@@ -320,6 +320,13 @@ int64_t kdq_plan_arena_bytes(const kdq_plan *plan, int64_t images);
 int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
                      const int8_t *x_codes, int8_t *y, void *arena, int64_t arena_bytes);
 
+/* One image by `parts` threads (plan_shared.c): each calls this with its `part`, 0 <= part < parts, and
+ * otherwise the same arguments, at the same time: they wait for each other. *arrived is 0 before the
+ * first begins; x_float is finite. The result is complete when all calls have returned. */
+int64_t kdq_plan_shared_arena_bytes(const kdq_plan *plan, int32_t parts);
+void kdq_plan_run_shared(const kdq_plan *plan, const float *x_float, const int8_t *x_codes,
+                         int8_t *y, void *arena, int32_t part, int32_t parts, int32_t *arrived);
+
 /* CDEF END */
 
 #endif

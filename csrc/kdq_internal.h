@@ -300,6 +300,12 @@ void kdq_winograd_input_avx2(int64_t tiles, int64_t channels, const int16_t *con
 void kdq_winograd_output_avx2(int64_t columns, int64_t channels, const int32_t *m, int64_t plane,
                               const int32_t *start, int32_t *upper, int32_t *lower);
 
+/* plan.c: one operation on so many images; x_b is the second operand of KDQ_OP_ADD, and `elements` counts
+ * all results of an elementwise one. */
+int64_t kdq_op_scratch_bytes(const kdq_op *op, int64_t images);
+void kdq_run_op(const kdq_kernel *kernel, const kdq_op *op, int64_t images, int64_t elements,
+                const int8_t *x, const int8_t *x_b, int8_t *y, void *scratch);
+
 /* gemm.c: the whole of kdq_gemm_s8s32 and kdq_gemm_s8s8. */
 void kdq_multiply(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_a,
                   const struct kdq_target *target, void *scratch);

@@ -11,15 +11,38 @@
 
 #include "kdq_internal.h"
 
+int64_t kdq_op_scratch_bytes(const kdq_op *op, int64_t images) {
+    switch (op->kind) {
+    case KDQ_OP_CONV2D: return kdq_conv2d_scratch_bytes(&op->window, images, op->weights);
+    case KDQ_OP_DEPTHWISE_CONV2D: return kdq_depthwise_scratch_bytes(&op->window);
+    default: return 0;
+    }
+}
+
+void kdq_run_op(const kdq_kernel *kernel, const kdq_op *op, int64_t images, int64_t elements,
+                const int8_t *x, const int8_t *x_b, int8_t *y, void *scratch) {
+    switch (op->kind) {
+    case KDQ_OP_CONV2D:
+        kdq_conv2d(&op->window, images, x, op->x_zero_point, op->weights, &op->requant, y, scratch);
+        break;
+    case KDQ_OP_DEPTHWISE_CONV2D:
+        kdq_depthwise_conv2d(kernel, &op->window, images, x, op->x_zero_point, op->weight,
+                             op->folded_bias, &op->requant, y, scratch);
+        break;
+    case KDQ_OP_MAX_POOL2D: kdq_max_pool2d(kernel, &op->window, images, x, y); break;
+    case KDQ_OP_AVG_POOL2D:
+        kdq_avg_pool2d(kernel, &op->window, images, x, op->x_zero_point, &op->requant, y);
+        break;
+    case KDQ_OP_ADD: kdq_add(kernel, elements, x, x_b, &op->addends, &op->requant, y); break;
+    case KDQ_OP_LOOKUP: kdq_lookup(kernel, elements, x, op->weight, y); break;
+    default: break;
+    }
+}
+
 static int64_t scratch_bytes(const kdq_plan *plan, int64_t tile) {
     int64_t most = 0;
     for (int32_t i = 0; i < plan->op_count; i++) {
-        const kdq_op *op = plan->ops + i;
-        if (op->kind == KDQ_OP_CONV2D) {
-            most = kdq_max(most, kdq_conv2d_scratch_bytes(&op->window, tile, op->weights));
-        } else if (op->kind == KDQ_OP_DEPTHWISE_CONV2D) {
-            most = kdq_max(most, kdq_depthwise_scratch_bytes(&op->window));
-        }
+        most = kdq_max(most, kdq_op_scratch_bytes(plan->ops + i, tile));
     }
     return most;
 }
@@ -60,30 +83,9 @@ static const int8_t *readable(const struct tile *tile, int32_t value) {
 }
 
 static void run_op(const struct tile *tile, const kdq_op *op) {
-    const kdq_kernel *kernel = tile->plan->kernel;
-    const int64_t images = tile->images;
-    const int8_t *x = readable(tile, op->source);
-    int8_t *y = writable(tile, op->target);
-    const int64_t elements = images * tile->plan->values[op->target].elements;
-    switch (op->kind) {
-    case KDQ_OP_CONV2D:
-        kdq_conv2d(&op->window, images, x, op->x_zero_point, op->weights, &op->requant, y,
-                   tile->scratch);
-        break;
-    case KDQ_OP_DEPTHWISE_CONV2D:
-        kdq_depthwise_conv2d(kernel, &op->window, images, x, op->x_zero_point, op->weight,
-                             op->folded_bias, &op->requant, y, tile->scratch);
-        break;
-    case KDQ_OP_MAX_POOL2D: kdq_max_pool2d(kernel, &op->window, images, x, y); break;
-    case KDQ_OP_AVG_POOL2D:
-        kdq_avg_pool2d(kernel, &op->window, images, x, op->x_zero_point, &op->requant, y);
-        break;
-    case KDQ_OP_ADD:
-        kdq_add(kernel, elements, x, readable(tile, op->source_b), &op->addends, &op->requant, y);
-        break;
-    case KDQ_OP_LOOKUP: kdq_lookup(kernel, elements, x, op->weight, y); break;
-    default: break;
-    }
+    const int64_t elements = tile->images * tile->plan->values[op->target].elements;
+    kdq_run_op(tile->plan->kernel, op, tile->images, elements, readable(tile, op->source),
+               readable(tile, op->source_b), writable(tile, op->target), tile->scratch);
 }
 
 int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,

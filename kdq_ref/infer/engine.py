@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,6 +17,9 @@ from kdq_ref.checks import check_array, check_finite, check_positive_int
 from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.infer.execution import run
 from kdq_ref.infer.graph import INPUT, IntGraph
+
+_SHARED_FROM = 40_000_000
+"""MACs of an image, in layers that can be divided, from which waking a thread (0.1 ms) pays."""
 
 
 class Engine:
@@ -30,7 +34,8 @@ class Engine:
     isa : str, optional
         Instruction set of the kernels; by default ``KDQ_ISA``, else the best this CPU has.
     threads : int
-        The batch is split into this many runs.
+        The batch is split into this many runs. Where there are fewer images than threads, all of
+        them share each image, line by line, if it is large enough for that to pay.
 
     Attributes
     ----------
@@ -58,7 +63,8 @@ class Engine:
             return
         self._plan = _compile(graph, isa)
         self.isa = self._plan.isa
-        self.arena_bytes = self.threads * self._plan.arena_bytes
+        self._shared_bytes = self._plan.shared_arena_bytes(self.threads) if self._shares(1) else 0
+        self.arena_bytes = self.threads * self._plan.arena_bytes + self._shared_bytes
         self._start()
 
     def _start(self) -> None:
@@ -66,6 +72,9 @@ class Engine:
         self._arenas: SimpleQueue[np.ndarray] = SimpleQueue()
         for _ in range(self.threads):
             self._arenas.put(np.empty(self._plan.arena_bytes, np.uint8))
+        # For two runs at a time: parts of both might wait for parts that no thread is left to run.
+        self._sharing = threading.Lock()
+        self._shared_arena = np.empty(self._shared_bytes, np.uint8)
         # The caller's thread takes a part, too.
         others = self.threads - 1
         self._pool = ThreadPoolExecutor(others, "kdq-engine") if others else None
@@ -95,7 +104,11 @@ class Engine:
             return out
         if self._process != os.getpid():  # a fork copies no threads
             self._start()
-        self._run_parts([partial(self._run_part, *part) for part in self._split(x, out)], x)
+        if self._shares(len(x)):
+            with self._sharing:
+                self._run_shared(self._bind_shared(x, out, self._shared_arena), x)
+        else:
+            self._run_parts([partial(self._run_part, *part) for part in self._split(x, out)], x)
         return out
 
     def bind(self, x: np.ndarray, out: np.ndarray | None = None) -> BoundEngine:
@@ -131,6 +144,24 @@ class Engine:
         edges = [len(x) * i // parts for i in range(parts + 1)]
         return [(x[start:stop], out[start:stop]) for start, stop in itertools.pairwise(edges)]
 
+    def _shares(self, images: int) -> bool:
+        return 0 < images < self.threads and self._plan.divisible_macs >= _SHARED_FROM
+
+    def _bind_shared(
+        self, x: np.ndarray, out: np.ndarray, arena: np.ndarray
+    ) -> list[kernels.BoundShares]:
+        """A run of all threads for each image, one after the other."""
+        pairs = [(x[i : i + 1], out[i : i + 1]) for i in range(len(x))]
+        return [self._plan.bind_shared(*pair, arena, self.threads) for pair in pairs]
+
+    def _run_shared(self, images: Sequence[kernels.BoundShares], x: np.ndarray) -> None:
+        """Run what was bound; the caller holds the lock."""
+        if x.dtype != np.int8:  # before anything is written
+            check_finite("x", x)
+        for image in images:
+            image.start()
+            self._run_at_once(image.calls)
+
     def _run_parts(self, parts: Sequence[Callable[[], None]], x: np.ndarray) -> None:
         if self._pool is None or len(parts) == 1:
             for part in parts:
@@ -138,6 +169,10 @@ class Engine:
             return
         if x.dtype != np.int8:  # before any part has written something
             check_finite("x", x)
+        self._run_at_once(parts)
+
+    def _run_at_once(self, parts: Sequence[Callable[[], None]]) -> None:
+        assert self._pool is not None
         futures = [self._pool.submit(part) for part in parts[1:]]
         parts[0]()
         for future in futures:
@@ -181,13 +216,18 @@ class BoundEngine:
 
     def __init__(self, engine: Engine, x: np.ndarray, out: np.ndarray) -> None:
         self.x, self.out = x, out
-        self._engine, self._process, self._parts = engine, os.getpid(), self._bind(engine)
+        self._engine, self._process = engine, os.getpid()
+        self._images, self._parts = self._bind(engine)
 
-    def _bind(self, engine: Engine) -> list[Callable[[], None]]:
+    def _bind(self, engine: Engine) -> tuple[list[kernels.BoundShares], list[Callable[[], None]]]:
+        """Images that all threads share, or parts of the batch; neither without C."""
         if engine.backend == "spec":
-            return []
+            return [], []
         plan = engine._plan
-        return [
+        if engine._shares(len(self.x)):
+            arena = np.empty(plan.shared_arena_bytes(engine.threads), np.uint8)
+            return engine._bind_shared(self.x, self.out, arena), []
+        return [], [
             plan.bind(x, out, np.empty(plan.arena_bytes_for(max(1, len(x))), np.uint8))
             for x, out in engine._split(self.x, self.out)
         ]
@@ -202,7 +242,12 @@ class BoundEngine:
         """
         if len(self._parts) == 1:
             self._parts[0]()
-        elif self._parts and self._process == os.getpid():
+        elif self._process != os.getpid():  # a fork copies no threads
+            self._engine.run(self.x, self.out)
+        elif self._images:
+            with self._engine._sharing:
+                self._engine._run_shared(self._images, self.x)
+        elif self._parts:
             self._engine._run_parts(self._parts, self.x)
         else:
             self._engine.run(self.x, self.out)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from kdq_ref.checks import check_array, check_finite
+from kdq_ref.checks import check_array, check_finite, check_positive_int
 from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.kernels.affine import as_matrix
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
@@ -86,6 +87,8 @@ class Plan:
         In the order of execution; what the output does not depend on is left out.
     packed_bytes : int
         Weights, tables and biases together.
+    divisible_macs : int
+        Of layers whose output has several lines: what threads can share of one image.
     max_tile : int
         Images that go through the network together.
     arena_bytes : int
@@ -145,11 +148,18 @@ class Plan:
             for step, weights in zip(steps, held, strict=True)
         )
         self.packed_bytes = sum(layer.packed_bytes for layer in self.layers)
+        self.divisible_macs = sum(
+            layer.macs for layer in self.layers if len(layer.output_shape) == 3
+        )
         self.arena_bytes = self.arena_bytes_for(max_tile)
 
     def arena_bytes_for(self, images: int) -> int:
         """Return the scratch memory with which that many images go through together."""
         return int(lib.kdq_plan_arena_bytes(self._plan, images))
+
+    def shared_arena_bytes(self, parts: int) -> int:
+        """Return the scratch memory with which that many threads share one image."""
+        return int(lib.kdq_plan_shared_arena_bytes(self._plan, parts))
 
     def run(self, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> None:
         """Run the network; the GIL is released, and C allocates nothing.
@@ -178,6 +188,38 @@ class Plan:
         x, out, arena : ndarray
             As for :meth:`run`, but ``x`` must be C-contiguous: its values are read at each call.
         """
+        x = self._check_operands(x, out, arena)
+        if arena.nbytes < self.arena_bytes_for(1) and len(x):
+            raise ShapeError(
+                f"arena has {arena.nbytes} bytes; one image needs {self.arena_bytes_for(1)}, "
+                f"a full tile of {self.max_tile} images {self.arena_bytes}"
+            )
+        return BoundPlan(self, x, out, arena)
+
+    def bind_shared(
+        self, x: np.ndarray, out: np.ndarray, arena: np.ndarray, parts: int
+    ) -> BoundShares:
+        """Check arrays once, for many runs of `parts` threads on one image.
+
+        Parameters
+        ----------
+        x : (1, *input_shape) float32 or int8 ndarray
+            C-contiguous; finite when it is run.
+        out : (1, *output_shape) int8 ndarray
+        arena : (shared_arena_bytes(parts),) uint8 ndarray
+        parts : int
+        """
+        x = self._check_operands(x, out, arena)
+        if len(x) != 1:
+            raise ShapeError(f"threads share one image at a time; x has {len(x)}")
+        needed = self.shared_arena_bytes(check_positive_int("parts", parts))
+        if arena.nbytes < needed:
+            raise ShapeError(
+                f"arena has {arena.nbytes} bytes; {parts} threads on an image need {needed}"
+            )
+        return BoundShares(self, x, out, arena, parts)
+
+    def _check_operands(self, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> np.ndarray:
         x = self._check_input(x)
         if not (x.flags.c_contiguous and x.flags.aligned):
             raise InvalidArgumentError("x must be C-contiguous to be bound; copy it first")
@@ -191,12 +233,7 @@ class Plan:
             or np.may_share_memory(out, arena)
         ):
             raise InvalidArgumentError("x, out and arena must not share memory")
-        if arena.nbytes < self.arena_bytes_for(1) and len(x):
-            raise ShapeError(
-                f"arena has {arena.nbytes} bytes; one image needs {self.arena_bytes_for(1)}, "
-                f"a full tile of {self.max_tile} images {self.arena_bytes}"
-            )
-        return BoundPlan(self, x, out, arena)
+        return x
 
     def _check_input(self, x: np.ndarray) -> np.ndarray:
         # Accepted at a glance, or else checked thoroughly for the sake of the message: at batch 1
@@ -259,6 +296,41 @@ class BoundPlan:
         if self._run(*self._arguments) != lib.KDQ_OK:
             # Nothing else can be wrong with arrays that were checked.
             check_finite("x", self._keep[1])
+
+
+class BoundShares:
+    """A plan and the image that several threads share. Made by :meth:`Plan.bind_shared`.
+
+    Call :meth:`start`, then every one of `calls` once, each in a thread of its own: they wait for
+    each other, spinning. One run at a time.
+    """
+
+    __slots__ = ("_arrived", "_keep", "calls")
+
+    def __init__(
+        self, plan: Plan, x: np.ndarray, out: np.ndarray, arena: np.ndarray, parts: int
+    ) -> None:
+        real = x.dtype == _REAL
+        self._keep = plan, x, out, arena
+        self._arrived = ffi.new("int32_t *")
+        image = pointer(x) if real else ffi.NULL, ffi.NULL if real else pointer(x)
+        where = pointer(out), pointer(arena)
+        self.calls = [
+            partial(
+                lib.kdq_plan_run_shared,
+                plan._plan,
+                *image,
+                *where,
+                part,
+                parts,
+                self._arrived,
+            )
+            for part in range(parts)
+        ]
+
+    def start(self) -> None:
+        """Prepare the next run."""
+        self._arrived[0] = 0
 
 
 _PRODUCTS = ("dense", "conv2d")

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -22,10 +23,20 @@ from kdq_ref.errors import (
     RangeError,
     ShapeError,
 )
+from kdq_ref.infer import engine as module
 from kdq_ref.rounding import RULES
 
 ISAS = [None, "ref", *kernels.available_isas()] if kernels.core_available() else [None]
 needs_core = pytest.mark.skipif(not kernels.core_available(), reason="the C core is not built")
+
+
+@pytest.fixture(scope="module", autouse=True, params=["batch", "image"])
+def _what_threads_share(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything twice: images are too small to be shared by threads; images are always shared."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "image":
+            patch.setattr(module, "_SHARED_FROM", 0)
+        yield
 
 
 def _images(seed: int, batch: int) -> np.ndarray:
@@ -103,11 +114,12 @@ def test_threads_must_be_positive() -> None:
 
 
 @needs_core
-def test_many_callers_share_one_engine() -> None:
-    """Eight threads calling a two-thread engine at once all get the specification's bits."""
+@pytest.mark.parametrize(("threads", "batch"), [(2, 40), (3, 1), (4, 2)])
+def test_many_callers_share_one_engine(threads: int, batch: int) -> None:
+    """Eight threads calling an engine at once all get the specification's bits."""
     graph = residual_network(6)
-    engine = infer.Engine(graph, threads=2)
-    inputs = [_images(i, 40) for i in range(8)]
+    engine = infer.Engine(graph, threads=threads)
+    inputs = [_images(i, batch) for i in range(8)]
     expected = [infer.run(graph, x) for x in inputs]
     wrong: list[int] = []
 
@@ -220,10 +232,11 @@ def test_input_and_output_may_not_overlap(threads: int) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_an_engine_survives_a_fork() -> None:
+@pytest.mark.parametrize("batch", [1, 8])
+def test_an_engine_survives_a_fork(batch: int) -> None:
     """The child has none of the parent's threads; it makes its own instead of waiting for them."""
     graph = residual_network(7)
-    x = _images(2, 8)
+    x = _images(2, batch)
     engine = infer.Engine(graph, threads=2)
     expected = engine.run(x)
     child = os.fork()

@@ -9,6 +9,7 @@ from kdq_ref.intref.affine import conv2d, dense, depthwise_conv2d, gemm
 from kdq_ref.intref.elementwise import add, argmax, flatten, lookup
 from kdq_ref.intref.pool import avg_pool2d, global_avg_pool, max_pool2d
 from kdq_ref.intref.quantization import dequantize, quantize, requantize
+from kdq_ref.intref.softmax import softmax, softmax_table
 
 __all__ = [
     "add",
@@ -25,4 +26,6 @@ __all__ = [
     "max_pool2d",
     "quantize",
     "requantize",
+    "softmax",
+    "softmax_table",
 ]

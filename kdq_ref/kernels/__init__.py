@@ -17,6 +17,7 @@ from kdq_ref.kernels.plan import Plan, PlanLayer
 from kdq_ref.kernels.plan_builder import PlanBuilder
 from kdq_ref.kernels.pool import avg_pool2d, global_avg_pool, max_pool2d
 from kdq_ref.kernels.quantization import dequantize, quantize, requantize
+from kdq_ref.kernels.softmax import softmax
 
 __all__ = [
     "IsaReport",
@@ -41,4 +42,5 @@ __all__ = [
     "max_pool2d",
     "quantize",
     "requantize",
+    "softmax",
 ]

@@ -27,6 +27,7 @@ SOURCES = [
     "pool.c",
     "requant.c",
     "selftest.c",
+    "softmax.c",
     "ukr_avx2.c",
     "ukr_avx2_pairs.c",
     "ukr_avx512vnni.c",

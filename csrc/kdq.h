@@ -262,6 +262,19 @@ void kdq_dequantize(const kdq_kernel *kernel, int64_t n, const int8_t *q, float 
 void kdq_argmax(const kdq_kernel *kernel, int64_t rows, int64_t columns, const int8_t *q,
                 int64_t *index);
 
+/* ---- Softmax (softmax.c) ------------------------------------------------------------------- */
+
+/* The exponential of 0 in a table, and the longest row: sums stay below 2^47. */
+#define KDQ_SOFTMAX_ONE 1073741824
+#define KDQ_MAX_CLASSES 65536
+
+/* Along each row, with t = table[max(q) - q] and S the sum of t,
+ *     y = min((256 * t + S / 2) / S, 255) - 128   where quotients are rounded down:
+ * probabilities with scale 1/256 and zero_point -128. The table has 256 entries, from
+ * KDQ_SOFTMAX_ONE on, never rising, at least 0; columns in [1, KDQ_MAX_CLASSES]. */
+void kdq_softmax(const kdq_kernel *kernel, int64_t rows, int64_t columns, const int8_t *q,
+                 const int32_t *table, int8_t *y);
+
 /* ---- A whole network (plan.c) -------------------------------------------------------------- */
 
 enum kdq_op_kind {

@@ -29,6 +29,10 @@ MAX_PADDED = 1 << 28
 """Most pixels of a padded image: the specification holds it in memory."""
 MAX_WINDOW = (1 << 23) - 1
 """Most elements an average may sum: ``255 * 2**23`` stays inside int32."""
+SOFTMAX_ONE = 1 << 30
+"""The exponential of 0 in a table of softmax: the largest power of two that int32 holds."""
+MAX_CLASSES = 1 << 16
+"""Longest row of a softmax: the rounding of the table is worth at most 1/128 of a code then."""
 
 # Python floats: comparing a huge scale with a NumPy float32 would overflow.
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
@@ -234,6 +238,21 @@ def check_classes(q: np.ndarray) -> np.ndarray:
     if q.shape[1] == 0:
         raise ShapeError(f"argmax of no classes is undefined, got shape {q.shape}")
     return q
+
+
+def softmax_shape(shape: Shape, table: np.ndarray) -> Shape:
+    """(..., C) -> (..., C), C in [1, MAX_CLASSES]; ``table`` : (256,) int32 falls from 2**30."""
+    if not shape or not 1 <= shape[-1] <= MAX_CLASSES:
+        raise ShapeError(
+            f"softmax needs a last axis of 1 to {MAX_CLASSES} classes, got shape {tuple(shape)}"
+        )
+    table = check_array("table", table, dtype=np.int32, shape=(256,))
+    if table[0] != SOFTMAX_ONE or table[-1] < 0 or (table[1:] > table[:-1]).any():
+        raise RangeError(
+            f"table must start with 2**30 and never rise or become negative, got {table[0]} to "
+            f"{table[-1]}; make it with intref.softmax_table"
+        )
+    return shape
 
 
 def check_scale(scale: float) -> float:

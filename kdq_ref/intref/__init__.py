@@ -11,6 +11,7 @@ from kdq_ref.intref.elementwise import add, argmax, flatten, lookup
 from kdq_ref.intref.int16x8 import dense_16x8, gemm_16x8, requantize_16x8
 from kdq_ref.intref.pool import avg_pool2d, global_avg_pool, max_pool2d
 from kdq_ref.intref.quantization import dequantize, quantize, requantize
+from kdq_ref.intref.softmax import softmax, softmax_table
 
 __all__ = [
     "add",
@@ -30,4 +31,6 @@ __all__ = [
     "quantize",
     "requantize",
     "requantize_16x8",
+    "softmax",
+    "softmax_table",
 ]

@@ -18,6 +18,7 @@ from kdq_ref.kernels.plan import BoundPlan, BoundShares, Plan, PlanLayer
 from kdq_ref.kernels.plan_builder import PlanBuilder
 from kdq_ref.kernels.pool import avg_pool2d, global_avg_pool, max_pool2d
 from kdq_ref.kernels.quantization import dequantize, quantize, requantize
+from kdq_ref.kernels.softmax import softmax
 
 __all__ = [
     "BoundPlan",
@@ -47,4 +48,5 @@ __all__ = [
     "quantize",
     "requantize",
     "requantize_16x8",
+    "softmax",
 ]

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kdq_ref.checks import check_int
+from kdq_ref.checks import check_array, check_int
+from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.geometry import Padding, Pair
 from kdq_ref.kernels.core import ffi
 from kdq_ref.rounding import Requant
@@ -31,6 +32,15 @@ def contiguous(array: np.ndarray) -> np.ndarray:
     if array.flags.c_contiguous and array.flags.aligned:
         return array
     return array.copy(order="C")
+
+
+def check_writable(name: str, array: np.ndarray, dtype: np.dtype) -> None:
+    """Check that C can write results straight into an array."""
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        check_array(name, array, dtype=dtype)
+    elif array.flags.c_contiguous and array.flags.writeable:
+        return
+    raise InvalidArgumentError(f"{name} must be a writeable, C-contiguous ndarray")
 
 
 def pointer(array: np.ndarray) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from kdq_ref.checks import check_array, check_finite, check_positive_int
 from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.kernels.affine import as_matrix
-from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
+from kdq_ref.kernels.buffers import check_writable, contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_name
 from kdq_ref.kernels.layout import first_fit, lifetimes
@@ -223,10 +223,10 @@ class Plan:
         x = self._check_input(x)
         if not (x.flags.c_contiguous and x.flags.aligned):
             raise InvalidArgumentError("x must be C-contiguous to be bound; copy it first")
-        _check_writable("out", out, _CODES)
+        check_writable("out", out, _CODES)
         if out.shape != (len(x), *self.output_shape):
             raise ShapeError(f"out must have shape {(len(x), *self.output_shape)}, got {out.shape}")
-        _check_writable("arena", arena, _BYTES)
+        check_writable("arena", arena, _BYTES)
         if (
             np.may_share_memory(x, out)
             or np.may_share_memory(x, arena)
@@ -389,11 +389,3 @@ def _hold(kernel: Any, step: Step) -> Held:
     if step.bias is None:
         return PlainWeights(plain, nothing)
     return PlainWeights(plain, fold_bias(as_matrix(plain), step.bias, step.x_zero_point))
-
-
-def _check_writable(name: str, array: np.ndarray, dtype: np.dtype) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        check_array(name, array, dtype=dtype)
-    elif array.flags.c_contiguous and array.flags.writeable:
-        return
-    raise InvalidArgumentError(f"{name} must be a writeable, C-contiguous ndarray")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kdq_ref import kernels
-from kdq_ref.errors import RangeError
+from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError
 from kdq_ref.kernels import buffers
 from kdq_ref.kernels.core import ffi
 from kdq_ref.rounding import RULES, Requant
@@ -72,3 +72,18 @@ def test_window_struct_refuses_what_c_cannot_hold() -> None:
     assert (window.dilation_h, window.dilation_w, window.groups) == (15, 16, 17)
     with pytest.raises(RangeError, match="window size"):
         buffers.window_struct((1, 1, 1), (1, 1, 1), stride=(2**31, 1))
+
+
+def test_what_c_writes_to_is_an_array_of_its_own() -> None:
+    """A list, another dtype, a strided or a read-only array would lose the results."""
+    codes = np.dtype(np.int8)
+    x = np.zeros((2, 4), np.int8)
+    buffers.check_writable("out", x, codes)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    for bad in (x.T, x[:, ::2], frozen):
+        with pytest.raises(InvalidArgumentError, match="out must be a writeable"):
+            buffers.check_writable("out", bad, codes)
+    for wrong in (x.astype(np.uint8), [0, 0]):
+        with pytest.raises(DTypeError, match="int8"):
+            buffers.check_writable("out", wrong, codes)

@@ -73,6 +73,7 @@ def test_without_the_core_everything_imports_and_every_call_explains() -> None:
             lambda: kernels.lookup(x, x),
             lambda: kernels.flatten(image),
             lambda: kernels.argmax(x),
+            lambda: kernels.softmax(x, x),
             lambda: kernels.quantize(real, scale=1.0, zero_point=0),
             lambda: kernels.dequantize(x, scale=1.0, zero_point=0),
             lambda: kernels.requantize(x, None),
@@ -119,6 +120,8 @@ def test_a_core_that_does_not_load_is_reported_with_the_loader_s_words() -> None
 def test_the_header_and_python_agree_on_their_constants() -> None:
     """Numbers that kdq.h and Python both write down are the same."""
     assert core.lib.KDQ_MAX_K == operands.MAX_K
+    assert core.lib.KDQ_MAX_CLASSES == operands.MAX_CLASSES
+    assert core.lib.KDQ_SOFTMAX_ONE == operands.SOFTMAX_ONE
     for name, rule in RULES.items():
         assert getattr(core.lib, f"KDQ_{name.upper()}") == rule.c_id
 

@@ -104,6 +104,13 @@ def _exercise(fenced: Fences, isa: str) -> None:
         _check("add", codes(n), codes(n), isa=isa, **addends, requant=_requant(1, fenced))
         _check("lookup", codes(n), codes(256), isa=isa)
         _check("argmax", codes(3, n), isa=isa)
+        table = fenced(intref.softmax_table(0.05))
+        probabilities = fenced(np.zeros((3, n), np.int8))
+        for logits in (codes(3, n), codes(2, 100 + n)):
+            _check("softmax", logits, table, isa=isa)
+        logits = codes(3, n)
+        kernels.softmax(logits, table, out=probabilities, isa=isa)
+        np.testing.assert_array_equal(probabilities, intref.softmax(logits, table))
         real = fenced(rng.standard_normal(n, np.float32))
         _check("quantize", real, isa=isa, scale=0.02, zero_point=1)
         _check("dequantize", codes(n), isa=isa, scale=0.02, zero_point=1)

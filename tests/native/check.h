@@ -56,6 +56,7 @@ struct tally check_convolutions(const kdq_kernel *kernel, struct draws *draws);
 struct tally check_requantization(const kdq_kernel *kernel, struct draws *draws);
 struct tally check_vector_loops(const kdq_kernel *kernel, struct draws *draws);
 struct tally check_int16(const kdq_kernel *kernel, struct draws *draws);
+struct tally check_softmax(const kdq_kernel *kernel, struct draws *draws);
 
 /* Count one comparison; returns whether its failure should be described. */
 int differs(struct tally *tally, int equal);

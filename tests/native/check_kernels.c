@@ -71,13 +71,15 @@ static int kernel_is_exact(const kdq_kernel *kernel, uint64_t seed) {
     const struct tally requantization = check_requantization(kernel, &draws);
     const struct tally loops = check_vector_loops(kernel, &draws);
     const struct tally int16 = check_int16(kernel, &draws);
+    const struct tally softmax = check_softmax(kernel, &draws);
     const int64_t differing = products.differing + convolutions.differing +
-                              requantization.differing + loops.differing + int16.differing;
+                              requantization.differing + loops.differing + int16.differing +
+                              softmax.differing;
     printf("%s: %lld products, %lld convolutions, %lld requantizations, %lld vector loops, "
-           "%lld of int16: ",
+           "%lld of int16, %lld softmaxes: ",
            kernel->name, (long long)products.compared, (long long)convolutions.compared,
            (long long)requantization.compared, (long long)loops.compared,
-           (long long)int16.compared);
+           (long long)int16.compared, (long long)softmax.compared);
     if (differing > 0) {
         printf("%lld WRONG", (long long)differing);
     } else {

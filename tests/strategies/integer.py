@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from kdq_ref import intref, operands
 from kdq_ref.errors import ShapeError
 from kdq_ref.geometry import window_output
 from kdq_ref.rounding import RULES, Requant
@@ -230,3 +231,31 @@ def add_problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, dict[str, Any
             "requant": draw(requants(1, magnitude=2.0**28)),
         },
     )
+
+
+@st.composite
+def softmax_tables(draw: st.DrawFn) -> np.ndarray:
+    """Any table that softmax takes: of a scale, or anything that falls from 2**30."""
+    if draw(st.booleans()):
+        return intref.softmax_table(draw(softmax_scales()))
+    rng = draw(generators())
+    table = np.sort(rng.integers(0, 2 ** rng.integers(0, 31, 256)))[::-1].astype(np.int32)
+    table[0] = operands.SOFTMAX_ONE
+    return table
+
+
+def softmax_scales() -> st.SearchStrategy[float]:
+    """Scales of logits, and both ends of what a scale may be."""
+    ends = [float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max), 2.0**-9, 22.0]
+    return st.sampled_from(ends) | st.floats(2.0**-9, 0.5) | st.floats(2.0**-40, 2.0**6)
+
+
+def tied_softmax(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """A row of n + 1 codes and a table, so that 256 times the last probability is m / 2 exactly.
+
+    n is at least 2, m * n below 256. The sum is ``n * 2**30``: its reciprocal is seldom exact.
+    """
+    share = m * n << 21
+    table = np.zeros(256, np.int32)
+    table[:3] = operands.SOFTMAX_ONE, operands.SOFTMAX_ONE - share, share
+    return np.array([5] * (n - 1) + [4, 3], np.int8), table

@@ -41,8 +41,9 @@ int64_t kdq_panels_at(const kdq_weights *w) {
     return kdq_round_up(kdq_depths_at(w) + depths, KDQ_ALIGN);
 }
 
+/* Of groups that lie side by side, each is aligned like the first. */
 int64_t kdq_weights_bytes(const kdq_weights *w) {
-    return kdq_panels_at(w) + panel_count(w) * kdq_panel_bytes(w);
+    return kdq_round_up(kdq_panels_at(w) + panel_count(w) * kdq_panel_bytes(w), KDQ_ALIGN);
 }
 
 /* Largest sum of weights of one sign that meet in an int16 lane within `depth` steps, over column j:

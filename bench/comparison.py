@@ -66,7 +66,7 @@ def through_engine(problem: Problem, options: Options) -> Ours:
     graph, x = problem.model.graph, problem.codes
     engine = infer.Engine(graph, isa=options.isa, threads=options.threads)
     out = np.empty((problem.batch, *graph.output_shape), np.int8)
-    threads = min(engine.threads, problem.batch)  # one image stays on one
+    threads = engine.threads_for(problem.batch)
     return Ours(engine.bind(x, out), out, engine.isa, threads, "Engine")
 
 

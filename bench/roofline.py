@@ -106,7 +106,7 @@ def mix_of(isa: str) -> Mix | None:
         wanted = "avx512vnni"
     elif "avxvnni" in isa:
         wanted = "avxvnni"
-    elif any(part in isa for part in ("neon", "sve")):
+    elif isa in ("neon", "neondot", "i8mm"):
         return None
     else:
         wanted = "maddwd"

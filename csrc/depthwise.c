@@ -40,7 +40,7 @@ static struct parts plan_parts(const kdq_window *w) {
     const int64_t lines = kdq_min(w->out_h, fitting / kdq_max(1, w->out_w));
     p.pixels = lines > 1 ? lines * w->out_w : kdq_min(fitting, w->out_w);
     const int64_t weights = kdq_round_up(p.taps, 2) * kdq_round_up(w->out_c, KDQ_TAP_UNIT) * 2;
-    const int64_t slack = w->out_c + KDQ_TAP_UNIT; /* read behind the last line */
+    const int64_t slack = (int64_t)w->dilation_w * w->out_c + KDQ_TAP_UNIT; /* struct kdq_taps */
     p.weights_at = kdq_round_up((p.taps + 1) * (int64_t)sizeof(int8_t *), KDQ_ALIGN);
     p.lines_at = p.weights_at + kdq_round_up(weights, KDQ_ALIGN);
     p.sums_at = p.lines_at + kdq_round_up(p.ring * p.line + slack, KDQ_ALIGN);
@@ -62,9 +62,9 @@ static void load_line(const kdq_window *w, const struct parts *parts, const int8
     const int64_t behind = (parts->columns - before - real) * w->out_c;
     memset(line, padding, (size_t)(before * w->out_c));
     line += before * w->out_c;
-    const int8_t *x = image + ih * w->in_w * w->in_c;
+    const int8_t *x = real > 0 ? image + ih * w->in_w * w->in_c : NULL;
     if (filters == 1) {
-        if (real > 0) { /* or there is no such line */
+        if (real > 0) {
             memcpy(line, x, (size_t)(real * w->in_c));
         }
         line += real * w->out_c;

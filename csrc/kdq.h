@@ -191,7 +191,8 @@ void kdq_gemm_s16s16(const kdq_weights_s16 *b, const int64_t *bias, int64_t m, c
 
 /* Output (oh, ow) and tap (i, j) meet input
  *     (oh * stride_h - pad_top + i * dilation_h, ow * stride_w - pad_left + j * dilation_w);
- * a position outside the image is padding. Bottom and right padding are implied by out_h, out_w. */
+ * a position outside the image is padding. Bottom and right padding are implied by out_h, out_w. These,
+ * kernel, stride, dilation and groups are at least 1. */
 typedef struct {
     int32_t in_h, in_w, in_c;
     int32_t out_h, out_w, out_c;

@@ -26,7 +26,7 @@ _Static_assert(FLT_RADIX == 2 && FLT_MANT_DIG == 24, "float must be IEEE binary3
 /* What stays the same while a micro-kernel goes down the rows of one panel of weights. */
 struct kdq_panel {
     int64_t segments, k;    /* k is padded to whole k_units; segments * k <= KDQ_MAX_K rounded up */
-    int64_t columns;        /* real ones, 1 <= columns <= nr: nobody reads the other sums */
+    int64_t columns;        /* real ones, 1 <= columns <= nr: the other sums do not count */
     int64_t row_bytes;      /* from one row of activations to the next */
     const int64_t *offsets; /* bytes from a row's start to its segments */
     const void *b;          /* segments * k * nr elements, at least 4-byte aligned */
@@ -63,8 +63,8 @@ enum kdq_layout {
 };
 
 /* A depthwise window: pixel p of a line of outputs and tap t meet at x[t] + first + p * step, where the
- * channels are side by side. Also a pixel and KDQ_TAP_UNIT elements behind that are read, but do not
- * count. Taps are in the order of kdq_tap; x has one pointer more, equal to the last. */
+ * channels are side by side. Also a column of the window and KDQ_TAP_UNIT elements behind that are
+ * read, but do not count. Taps are in the order of kdq_tap; x has one pointer more, equal to the last. */
 #define KDQ_TAP_UNIT 16
 struct kdq_taps {
     int64_t lines, columns; /* of the window */

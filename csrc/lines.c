@@ -23,7 +23,9 @@ void kdq_load_line(const kdq_kernel *kernel, const kdq_window *w, const struct k
         real = kdq_min(w->in_w, lines->columns - left) * c;
     }
     kdq_load_constant(kernel, before, padding, line);
-    kdq_load(kernel, real, image + ih * w->in_w * c, line + before * width);
+    if (real > 0) {
+        kdq_load(kernel, real, image + ih * w->in_w * c, line + before * width);
+    }
     kdq_load_constant(kernel, lines->elements - before - real, padding,
                       line + (before + real) * width);
 }

@@ -4,7 +4,7 @@
  *     data | start: int32, n rounded up to panels | depth of each panel, if the kernel needs proof: int32
  *          | to alignment | panel | panel | ...
  *
- * Columns past n and elements past k are zeros, so kernels see no edge of the weights. */
+ * Columns past n and elements past k are zeros, so kernels may multiply whole panels. */
 #include <string.h>
 
 #include "kdq_internal.h"

@@ -1,7 +1,7 @@
 /* plan_shared.c - one image by several threads: each takes a run of lines of every operation's output.
  *
  * A run of output lines is the same operation with another window: the image begins at the first line
- * that is needed, and the padding above it shrinks (or all of it, where that line is further down).
+ * that is needed, and only the first run has the padding above it.
  *
  *     arena   | to alignment | scratch of thread 0 | of thread 1 | ... | values |
  *
@@ -84,7 +84,9 @@ static void wait_for_all(int32_t *arrived, int32_t turn, int32_t parts) {
     int32_t looks = 0;
     __atomic_add_fetch(arrived, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(arrived, __ATOMIC_ACQUIRE) < turn * parts) {
-        if (++looks > PATIENCE) {
+        if (looks < PATIENCE) {
+            looks++;
+        } else {
             let_others_run();
         }
     }

@@ -4,7 +4,8 @@
  * One division per row. With ONE = 2^30, r = floor(2^62 / S) and t <= ONE <= S:
  *
  *   (1) t * r <= 2^62, and 256 * t / S - t * r / 2^54 is in [0, 2^-24)
- *   (2) so k = floor((t * r + 2^53) / 2^54) is the quotient wanted or one less
+ *   (2) so k = floor((t * r + 2^53) / 2^54) is the quotient wanted or one less (not one more where S is
+ *       odd and floor(S/2) less than half: 512 * t + S is odd then, never 1/(2S) above a whole number)
  *   (3) it is one less exactly if 256 * t + floor(S/2) - k * S >= S; all of that is below 2^56
  *
  * A long row has fewer different codes than elements, and those far below the largest have probability

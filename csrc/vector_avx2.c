@@ -1,4 +1,4 @@
-/* vector_avx2.c - the loops of vector_loops.h compiled for AVX2, and requantization in vectors.
+/* vector_avx2.c - requantization in AVX2; simple loops of vector_loops.h, compiled for it.
  *
  * Requantization, 8 accumulators at a time. Products of 32 bits come from vpmuldq, which multiplies the
  * even lanes to 64 bits; the odd lanes are moved down first. With r = max(1, -1-e), l = r + 1 + e:

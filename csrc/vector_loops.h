@@ -1,5 +1,5 @@
 /* vector_loops.h - loops in portable C, compiled once for every instruction set that has no better
- * form of them: vector.c and vector_avx2.c include this and fill a struct kdq_vector. */
+ * form of them: vector.c, vector_avx2.c and vector_neon.c include this and fill a struct kdq_vector. */
 
 static inline void widen(int64_t n, const int8_t *restrict x, int16_t *restrict y) {
     for (int64_t i = 0; i < n; i++) {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from queue import SimpleQueue
 
@@ -20,6 +21,19 @@ from kdq_ref.infer.graph import INPUT, IntGraph
 
 _SHARED_FROM = 40_000_000
 """MACs of an image, in layers that can be divided, from which waking a thread (0.1 ms) pays."""
+
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _start_again() -> None:
+    """In a new process, before it has another thread: a fork copies locks, but no threads."""
+    for engine in list(_engines):
+        engine._start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_again)
 
 
 class Engine:
@@ -78,7 +92,7 @@ class Engine:
         # The caller's thread takes a part, too.
         others = self.threads - 1
         self._pool = ThreadPoolExecutor(others, "kdq-engine") if others else None
-        self._process = os.getpid()
+        _engines.add(self)
 
     def run(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the network's output codes.
@@ -102,8 +116,6 @@ class Engine:
         if self.backend == "spec":
             out[...] = run(self.graph, x)
             return out
-        if self._process != os.getpid():  # a fork copies no threads
-            self._start()
         if self._shares(len(x)):
             with self._sharing:
                 self._run_shared(self._bind_shared(x, out, self._shared_arena), x)
@@ -144,6 +156,12 @@ class Engine:
         edges = [len(x) * i // parts for i in range(parts + 1)]
         return [(x[start:stop], out[start:stop]) for start, stop in itertools.pairwise(edges)]
 
+    def threads_for(self, images: int) -> int:
+        """How many threads work on a batch of that size."""
+        if self.backend == "spec":
+            return 1
+        return self.threads if self._shares(images) else min(self.threads, max(1, images))
+
     def _shares(self, images: int) -> bool:
         return 0 < images < self.threads and self._plan.divisible_macs >= _SHARED_FROM
 
@@ -160,7 +178,7 @@ class Engine:
             check_finite("x", x)
         for image in images:
             image.start()
-            self._run_at_once(image.calls)
+            self._run_at_once(image.calls, image.give_up)
 
     def _run_parts(self, parts: Sequence[Callable[[], None]], x: np.ndarray) -> None:
         if self._pool is None or len(parts) == 1:
@@ -171,10 +189,21 @@ class Engine:
             check_finite("x", x)
         self._run_at_once(parts)
 
-    def _run_at_once(self, parts: Sequence[Callable[[], None]]) -> None:
+    def _run_at_once(
+        self, parts: Sequence[Callable[[], None]], give_up: Callable[[], None] = lambda: None
+    ) -> None:
+        """Run each part in a thread; `give_up` ends those that wait for one that never began."""
         assert self._pool is not None
-        futures = [self._pool.submit(part) for part in parts[1:]]
-        parts[0]()
+        futures: list[Future[None]] = []
+        try:
+            for part in parts[1:]:
+                futures.append(self._pool.submit(part))
+            parts[0]()
+        except BaseException:
+            give_up()
+            raise
+        finally:
+            wait(futures)
         for future in futures:
             future.result()
 
@@ -216,7 +245,7 @@ class BoundEngine:
 
     def __init__(self, engine: Engine, x: np.ndarray, out: np.ndarray) -> None:
         self.x, self.out = x, out
-        self._engine, self._process = engine, os.getpid()
+        self._engine = engine
         self._images, self._parts = self._bind(engine)
 
     def _bind(self, engine: Engine) -> tuple[list[kernels.BoundShares], list[Callable[[], None]]]:
@@ -242,8 +271,6 @@ class BoundEngine:
         """
         if len(self._parts) == 1:
             self._parts[0]()
-        elif self._process != os.getpid():  # a fork copies no threads
-            self._engine.run(self.x, self.out)
         elif self._images:
             with self._engine._sharing:
                 self._engine._run_shared(self._images, self.x)

@@ -11,6 +11,7 @@ from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.int4 import HIGHEST, LOWEST
 from kdq_ref.kernels.buffers import contiguous, pointer
 from kdq_ref.kernels.core import ffi, lib
+from kdq_ref.kernels.dispatch import kernel_name
 
 FORMS = ("compact", "wide", "winograd", "pairs", "nibbles")
 """How weights may be held: as int8; as wide as the kernel multiplies them; transformed for
@@ -34,11 +35,19 @@ class PackedWeights:
     handle : cdata
         ``kdq_weights[groups]``; valid as long as this object lives.
     data : (groups, bytes) uint8 ndarray
-        What the accumulators start from, then the panels.
+        What the accumulators start from, proven depths of pair sums, then the panels.
+    form : str
+        Of :data:`FORMS`.
     """
 
     handle: Any
     data: np.ndarray
+    form: str
+
+    @property
+    def kernel(self) -> str:
+        """The micro-kernel that reads them."""
+        return kernel_name(self.handle[0].kernel)
 
     @property
     def nbytes(self) -> int:
@@ -93,7 +102,7 @@ def pack_weights(
             bias_source if bias is None else bias_source + g * group_n,
             x_zero_point,
         )
-    return PackedWeights(handle, data)
+    return PackedWeights(handle, data, form)
 
 
 def fitting_form(

@@ -57,8 +57,9 @@ class PlanLayer:
     ----------
     kind : str
         Name of the operator in :mod:`kdq_ref.intref`.
-    kernel : str or None
-        The micro-kernel of a product; None for operators that have only one implementation.
+    kernel, form : str or None
+        The micro-kernel of a product, and how it holds the weights
+        (:data:`kdq_ref.kernels.packing.FORMS`); None for other operators.
     output_shape : tuple of int
         Of one image.
     macs : int
@@ -69,6 +70,7 @@ class PlanLayer:
 
     kind: str
     kernel: str | None
+    form: str | None
     output_shape: Shape
     macs: int
     packed_bytes: int
@@ -88,7 +90,7 @@ class Plan:
     packed_bytes : int
         Weights, tables and biases together.
     divisible_macs : int
-        Of layers whose output has several lines: what threads can share of one image.
+        Of layers whose output has more than two lines: what threads can share of one image.
     max_tile : int
         Images that go through the network together.
     arena_bytes : int
@@ -140,7 +142,8 @@ class Plan:
         self.layers = tuple(
             PlanLayer(
                 step.kind,
-                self.isa if step.kind in _PRODUCTS else None,
+                weights.kernel if isinstance(weights, PackedWeights) else None,
+                weights.form if isinstance(weights, PackedWeights) else None,
                 step.output_shape,
                 step.macs,
                 weights.nbytes,
@@ -149,7 +152,9 @@ class Plan:
         )
         self.packed_bytes = sum(layer.packed_bytes for layer in self.layers)
         self.divisible_macs = sum(
-            layer.macs for layer in self.layers if len(layer.output_shape) == 3
+            layer.macs
+            for layer in self.layers
+            if len(layer.output_shape) == 3 and layer.output_shape[0] > 2
         )
         self.arena_bytes = self.arena_bytes_for(max_tile)
 
@@ -331,6 +336,10 @@ class BoundShares:
     def start(self) -> None:
         """Prepare the next run."""
         self._arrived[0] = 0
+
+    def give_up(self) -> None:
+        """Let calls that wait for a call which will not come return; the result is rubbish."""
+        self._arrived[0] = 2**30
 
 
 _PRODUCTS = ("dense", "conv2d")

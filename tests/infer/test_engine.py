@@ -164,6 +164,35 @@ def test_a_bound_engine_refuses_what_is_not_finite(threads: int) -> None:
     np.testing.assert_array_equal(bound.out, wanted)
 
 
+@needs_core
+@pytest.mark.parametrize("batch", [1, 9])
+def test_a_thread_that_cannot_start_is_an_error(
+    batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that began do not wait for it for ever, and the engine goes on working."""
+    graph = residual_network(7)
+    engine = infer.Engine(graph, threads=3)
+    x = _images(4, batch)
+    bound, submit, calls = engine.bind(x), engine._pool.submit, []
+
+    def refuse_the_second(part: object) -> object:
+        calls.append(part)
+        if len(calls) == 2:
+            raise RuntimeError("can't start new thread")
+        return submit(part)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._pool, "submit", refuse_the_second)
+        for run in (lambda: engine.run(x), bound):
+            calls.clear()
+            if engine.threads_for(batch) == 1:
+                continue
+            with pytest.raises(RuntimeError, match="new thread"):
+                run()
+    np.testing.assert_array_equal(engine.run(x), infer.run(graph, x))
+    np.testing.assert_array_equal(bound(), infer.run(graph, x))
+
+
 def test_only_contiguous_arrays_can_be_bound() -> None:
     """A copy would not see later values."""
     with pytest.raises(InvalidArgumentError, match="contiguous"):
@@ -239,8 +268,19 @@ def test_an_engine_survives_a_fork(batch: int) -> None:
     x = _images(2, batch)
     engine = infer.Engine(graph, threads=2)
     expected = engine.run(x)
+    bound = engine.bind(x)
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        os._exit(0 if np.array_equal(engine.run(x), expected) else 1)
+        wrong: list[bool] = []
+
+        def call() -> None:
+            wrong.extend(not np.array_equal(engine.run(x), expected) for _ in range(5))
+
+        callers = [threading.Thread(target=call) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        os._exit(int(any(wrong) or not np.array_equal(bound(), expected)))
     assert os.waitpid(child, 0)[1] == 0

@@ -309,16 +309,29 @@ def test_depthwise_equals_the_specification(
 @pytest.mark.parametrize("width", [2, 5, 12])
 def test_depthwise_crosses_blocks(isa: str, channels: int, multiplier: int, width: int) -> None:
     """Blocks of channels and of columns; a block may start inside an input channel."""
-    rng = np.random.default_rng(channels)
-    outputs = channels * multiplier
-    x = rng.integers(-128, 128, (2, 4, width, channels), np.int8)
+    _check_depthwise(isa, (2, 4, width, channels), channels * multiplier, padding=(1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(("stride", "dilation"), [(7, 7), (8, 8), (14, 7), (3, 9)])
+@pytest.mark.parametrize("channels", [16, 64])
+def test_depthwise_with_taps_far_apart(isa: str, stride: int, dilation: int, channels: int) -> None:
+    """One output: its last taps are the image's last pixels, and `make asan` allows no more."""
+    side = 2 * dilation + 1
+    window = {"stride": (stride, stride), "dilation": (dilation, dilation)}
+    _check_depthwise(isa, (1, side, side, channels), channels, **window)
+
+
+def _check_depthwise(isa: str, shape: tuple[int, ...], outputs: int, **window: Any) -> None:
+    rng = np.random.default_rng(outputs)
+    x = rng.integers(-128, 128, shape, np.int8)
     scales = rng.uniform(0.005, 0.02, outputs)
     keywords: dict[str, Any] = {
         "weight": rng.integers(-127, 128, (3, 3, 1, outputs), np.int8),
         "bias": rng.integers(-1000, 1000, outputs, np.int32),
         "x_zero_point": 11,
         "requant": Requant(single_rounding, single_rounding.constants(0.5, scales, 1.0), 3),
-        "padding": (1, 1, 1, 1),
+        **window,
     }
     np.testing.assert_array_equal(
         kernels.depthwise_conv2d(x, isa=isa, **keywords), intref.depthwise_conv2d(x, **keywords)

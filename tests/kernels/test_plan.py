@@ -216,4 +216,6 @@ def test_the_layers_tell_what_runs() -> None:
     ]
     assert plan.layers[-1].output_shape == plan.output_shape == (10,)
     assert plan.layers[0].kernel == plan.isa == kernels.available_isas()[0]
+    forms = [layer.form is None for layer in plan.layers]
+    assert forms == [layer.kernel is None for layer in plan.layers]
     assert plan.packed_bytes == sum(layer.packed_bytes for layer in plan.layers) > 0

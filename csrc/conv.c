@@ -9,8 +9,6 @@
  * So line i of the window of any output pixel is one contiguous run of kernel_w * in_c elements, and
  * output pixels are rows of a matrix with that row stride: a segment of the product per line of the
  * window. With dilation or groups, a tap is what is contiguous: a segment per tap. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 /* Output pixels that pass over the weights together, and bytes of their input: L1 and L2 again. */

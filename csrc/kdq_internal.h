@@ -300,6 +300,32 @@ void kdq_winograd_input_avx2(int64_t tiles, int64_t channels, const int16_t *con
 void kdq_winograd_output_avx2(int64_t columns, int64_t channels, const int32_t *m, int64_t plane,
                               const int32_t *start, int32_t *upper, int32_t *lower);
 
+/* plan.c, plan_shared.c: images that go through a network together, and where their values are. */
+struct kdq_tile {
+    const kdq_plan *plan;
+    int64_t images;
+    const int8_t *x; /* value 0, if it is not in the arena */
+    int8_t *y;       /* the result */
+    int8_t *values;
+    void *scratch;
+};
+
+static inline int8_t *kdq_writable(const struct kdq_tile *tile, int32_t value) {
+    if (value == tile->plan->output) {
+        return tile->y;
+    }
+    return tile->values + tile->images * tile->plan->values[value].offset;
+}
+
+static inline const int8_t *kdq_readable(const struct kdq_tile *tile, int32_t value) {
+    return value == 0 && tile->x != NULL ? tile->x : kdq_writable(tile, value);
+}
+
+static inline int8_t *kdq_align(void *arena) {
+    const uintptr_t misaligned = (uintptr_t)arena % KDQ_ALIGN;
+    return (int8_t *)arena + (misaligned ? KDQ_ALIGN - misaligned : 0);
+}
+
 /* plan.c: one operation on so many images; x_b is the second operand of KDQ_OP_ADD, and `elements` counts
  * all results of an elementwise one. */
 int64_t kdq_op_scratch_bytes(const kdq_op *op, int64_t images);

@@ -61,31 +61,10 @@ static int64_t fitting_tile(const kdq_plan *plan, int64_t images, int64_t arena_
     return tile;
 }
 
-/* Where the values of the tile in progress are. */
-struct tile {
-    const kdq_plan *plan;
-    int64_t images;
-    const int8_t *x; /* value 0, if it is not in the arena */
-    int8_t *y;       /* the result */
-    int8_t *values;
-    void *scratch;
-};
-
-static int8_t *writable(const struct tile *tile, int32_t value) {
-    if (value == tile->plan->output) {
-        return tile->y;
-    }
-    return tile->values + tile->images * tile->plan->values[value].offset;
-}
-
-static const int8_t *readable(const struct tile *tile, int32_t value) {
-    return value == 0 && tile->x != NULL ? tile->x : writable(tile, value);
-}
-
-static void run_op(const struct tile *tile, const kdq_op *op) {
+static void run_op(const struct kdq_tile *tile, const kdq_op *op) {
     const int64_t elements = tile->images * tile->plan->values[op->target].elements;
-    kdq_run_op(tile->plan->kernel, op, tile->images, elements, readable(tile, op->source),
-               readable(tile, op->source_b), writable(tile, op->target), tile->scratch);
+    kdq_run_op(tile->plan->kernel, op, tile->images, elements, kdq_readable(tile, op->source),
+               kdq_readable(tile, op->source_b), kdq_writable(tile, op->target), tile->scratch);
 }
 
 int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
@@ -101,10 +80,9 @@ int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
     if (x_float != NULL && !kdq_all_finite(plan->kernel, images * in, x_float)) {
         return KDQ_NOT_FINITE;
     }
-    const uintptr_t misaligned = (uintptr_t)arena % KDQ_ALIGN;
-    int8_t *base = (int8_t *)arena + (misaligned ? KDQ_ALIGN - misaligned : 0);
+    int8_t *base = kdq_align(arena);
     for (int64_t first = 0; first < images; first += most) {
-        const struct tile tile = {.plan = plan,
+        const struct kdq_tile tile = {.plan = plan,
                                   .images = kdq_min(most, images - first),
                                   .x = x_float != NULL ? NULL : x_codes + first * in,
                                   .y = y + first * out,
@@ -112,7 +90,7 @@ int32_t kdq_plan_run(const kdq_plan *plan, int64_t images, const float *x_float,
                                   .scratch = base};
         if (x_float != NULL) {
             kdq_quantize(plan->kernel, tile.images * in, x_float + first * in, plan->input_scale,
-                         plan->input_zero_point, writable(&tile, 0));
+                         plan->input_zero_point, kdq_writable(&tile, 0));
         } else if (plan->output == 0) {
             memcpy(tile.y, tile.x, (size_t)(tile.images * in));
         }

@@ -92,33 +92,21 @@ static void wait_for_all(int32_t *arrived, int32_t turn, int32_t parts) {
     }
 }
 
-/* Where the values of the image in progress are: as in plan.c, for a tile of one. */
-struct image {
-    const kdq_plan *plan;
-    const int8_t *x; /* value 0, if it is not in the arena */
-    int8_t *y, *values;
-};
-
-static int8_t *writable(const struct image *image, int32_t value) {
-    return value == image->plan->output ? image->y
-                                        : image->values + image->plan->values[value].offset;
-}
-
-static const int8_t *readable(const struct image *image, int32_t value) {
-    return value == 0 && image->x != NULL ? image->x : writable(image, value);
-}
-
 void kdq_plan_run_shared(const kdq_plan *plan, const float *x_float, const int8_t *x_codes,
                          int8_t *y, void *arena, int32_t part, int32_t parts, int32_t *arrived) {
     const int64_t in = plan->values[0].elements, scratch_size = scratch_bytes(plan, parts);
-    const uintptr_t misaligned = (uintptr_t)arena % KDQ_ALIGN;
-    int8_t *base = (int8_t *)arena + (misaligned ? KDQ_ALIGN - misaligned : 0);
-    const struct image image = {plan, x_codes, y, base + parts * scratch_size};
+    int8_t *base = kdq_align(arena);
+    const struct kdq_tile image = {.plan = plan,
+                                   .images = 1,
+                                   .x = x_codes,
+                                   .y = y,
+                                   .values = base + parts * scratch_size,
+                                   .scratch = base + part * scratch_size};
     const int64_t from = edge(in, part, parts), count = edge(in, part + 1, parts) - from;
     int32_t turn = 0;
     if (x_float != NULL) {
         kdq_quantize(plan->kernel, count, x_float + from, plan->input_scale,
-                     plan->input_zero_point, writable(&image, 0) + from);
+                     plan->input_zero_point, kdq_writable(&image, 0) + from);
         wait_for_all(arrived, ++turn, parts);
     } else if (plan->output == 0) {
         memcpy(y + from, x_codes + from, (size_t)count);
@@ -127,9 +115,9 @@ void kdq_plan_run_shared(const kdq_plan *plan, const float *x_float, const int8_
         const struct share share = share_of(plan, plan->ops + i, part, parts);
         if (!is_empty(&share)) {
             kdq_run_op(plan->kernel, &share.op, 1, share.elements,
-                       readable(&image, share.op.source) + share.x,
-                       readable(&image, share.op.source_b) + share.x,
-                       writable(&image, share.op.target) + share.y, base + part * scratch_size);
+                       kdq_readable(&image, share.op.source) + share.x,
+                       kdq_readable(&image, share.op.source_b) + share.x,
+                       kdq_writable(&image, share.op.target) + share.y, image.scratch);
         }
         wait_for_all(arrived, ++turn, parts);
     }

@@ -19,8 +19,6 @@
  *                                  m -> accumulators of the output lines -> requantized
  *
  * Tile rows of several images pass over the weights together. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #define PLANES 16

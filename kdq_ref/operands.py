@@ -7,9 +7,11 @@ they cannot disagree about what is legal. Shapes are per sample: the batch axis 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from kdq_ref.checks import check_array, check_in_range, check_int, check_positive_int
+from kdq_ref.checks import check_array, check_in_range, check_int
 from kdq_ref.errors import DTypeError, RangeError, ShapeError
 from kdq_ref.geometry import Padding, Pair, window_output
 
@@ -124,7 +126,7 @@ def conv2d_shape(
 ) -> Shape:
     """(H, W, C) -> (OH, OW, O), with ``weight`` : (kh, kw, C/groups, O) int8."""
     height, width, c_in = _image(shape)
-    check_positive_int("groups", groups)
+    _check_plain("groups", groups, 1, None)
     weight = check_array("weight", weight, dtype=np.int8, ndim=4)
     kh, kw, c_group, c_out = weight.shape
     if c_group * groups != c_in or c_out % groups:
@@ -303,11 +305,20 @@ def _check_window(kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) 
         if not (isinstance(pair, tuple | list) and len(pair) == 2):
             raise ShapeError(f"{name} must be (h, w), got {pair!r}")
         for value in pair:
-            check_int(name, value, 1, MAX_STEP)
+            _check_plain(name, value, 1, MAX_STEP)
     if not (isinstance(padding, tuple | list) and len(padding) == 4):
         raise ShapeError(f"padding must be (top, bottom, left, right), got {padding!r}")
     for value in padding:
-        check_int("padding", value, 0, MAX_STEP)
+        _check_plain("padding", value, 0, MAX_STEP)
+
+
+def _check_plain(name: str, value: Any, low: int, high: int | None) -> None:
+    if isinstance(value, np.generic):
+        raise DTypeError(
+            f"{name} must hold Python's int, not {type(value).__name__}, whose arithmetic wraps "
+            f"around; pass int(...)"
+        )
+    check_int(name, value, low, high)
 
 
 def _window(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pair:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -130,3 +132,20 @@ def test_16x8_accumulators_have_48_bits() -> None:
             operands.check_acc_16x8(wrong)
     with pytest.raises(DTypeError):
         operands.check_acc_16x8(ends.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("channels", "window"),
+    [
+        (130, {"groups": np.uint8(2)}),
+        (4, {"stride": (np.int64(1), 1)}),
+        (4, {"padding": (np.uint8(1), 0, 0, 0)}),
+    ],
+)
+def test_numpy_integers_are_refused_where_they_might_wrap(
+    channels: int, window: dict[str, Any]
+) -> None:
+    """130 * np.uint8(2) is 4: as many channels as the image has, and memory beyond it read."""
+    weight, bias = np.zeros((1, 1, channels, 2), np.int8), np.zeros(2, np.int32)
+    with pytest.raises(DTypeError, match="Python's int"):
+        operands.conv2d_shape((2, 2, 4), weight, bias, x_zero_point=0, channels=1, **window)

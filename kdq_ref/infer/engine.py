@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -36,6 +36,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_again)
 
 
+def _wait_for(futures: Sequence[Future[None]]) -> None:
+    """Wait, whatever interrupts: threads must not write where the caller no longer expects it."""
+    interruption: BaseException | None = None
+    while True:
+        try:
+            wait(futures)
+            break
+        except KeyboardInterrupt as caught:
+            interruption = caught
+    if interruption is not None:
+        raise interruption
+
+
 class Engine:
     """Runs an integer network, in C where the core was built, else by the specification.
 
@@ -58,7 +71,8 @@ class Engine:
     isa : str
         The kernel that runs, or ``"numpy"`` for the specification.
     arena_bytes : int
-        Scratch memory, allocated here once: nothing is allocated by a call given ``out``.
+        Scratch memory, allocated here once: nothing is allocated by a call given ``out``, unless
+        more callers than threads call at once.
 
     Raises
     ------
@@ -89,10 +103,12 @@ class Engine:
         # For two runs at a time: parts of both might wait for parts that no thread is left to run.
         self._sharing = threading.Lock()
         self._shared_arena = np.empty(self._shared_bytes, np.uint8)
-        # The caller's thread takes a part, too.
-        others = self.threads - 1
-        self._pool = ThreadPoolExecutor(others, "kdq-engine") if others else None
+        self._pool = self._new_pool()
         _engines.add(self)
+
+    def _new_pool(self) -> ThreadPoolExecutor | None:
+        others = self.threads - 1  # the caller's thread takes a part, too
+        return ThreadPoolExecutor(others, "kdq-engine") if others else None
 
     def run(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the network's output codes.
@@ -112,7 +128,7 @@ class Engine:
         ------
         DTypeError, ShapeError, NotFiniteError, InvalidArgumentError
         """
-        x, out = self._check(np.ascontiguousarray(x), out)
+        x, out = self._check(np.require(x, requirements=["C", "A"]), out)
         if self.backend == "spec":
             out[...] = run(self.graph, x)
             return out
@@ -129,15 +145,18 @@ class Engine:
         Parameters
         ----------
         x, out : ndarray
-            As for :meth:`run`, but ``x`` must be C-contiguous: its values are read at each call.
+            As for :meth:`run`, but ``x`` must be C-contiguous and aligned: its values are read at
+            each call. Neither may be resized or made read-only while the engine is used.
 
         Raises
         ------
         DTypeError, ShapeError, InvalidArgumentError
         """
         x, out = self._check(x, out)
-        if not x.flags.c_contiguous:
-            raise InvalidArgumentError("x must be C-contiguous to be bound; copy it first")
+        if not (x.flags.c_contiguous and x.flags.aligned):
+            raise InvalidArgumentError(
+                "x must be C-contiguous and aligned to be bound; copy it first"
+            )
         return BoundEngine(self, x, out)
 
     def logits(self, x: np.ndarray) -> np.ndarray:
@@ -201,14 +220,21 @@ class Engine:
             parts[0]()
         except BaseException:
             give_up()
+            # A pool whose thread could not start has queued the part all the same, and from then on
+            # miscounts its idle threads.
+            broken, self._pool = self._pool, self._new_pool()
+            broken.shutdown(wait=True)
             raise
         finally:
-            wait(futures)
+            _wait_for(futures)
         for future in futures:
             future.result()
 
     def _run_part(self, x: np.ndarray, out: np.ndarray) -> None:
-        arena = self._arenas.get()
+        try:
+            arena = self._arenas.get_nowait()
+        except Empty:  # more callers than threads, or one that was interrupted
+            arena = np.empty(self._plan.arena_bytes, np.uint8)
         try:
             self._plan.run(x, out, arena)
         finally:

@@ -8,7 +8,7 @@ from kdq_ref import operands
 from kdq_ref.geometry import Padding, Pair
 from kdq_ref.int4 import Int4Array, as_int8
 from kdq_ref.intref.window import window_slices
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def gemm(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def dense(
     """
     x, weight = operands.check_batch("x", x, 2), as_int8(weight)
     operands.dense_shape(
-        x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=requant.channels
+        x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=channels_of(requant)
     )
     centred = x.astype(np.int64) - x_zero_point
     return requant.apply(centred @ weight.astype(np.int64) + bias)
@@ -100,7 +100,7 @@ def conv2d(
         weight,
         bias,
         x_zero_point=x_zero_point,
-        channels=requant.channels,
+        channels=channels_of(requant),
         stride=stride,
         padding=padding,
         dilation=dilation,
@@ -151,7 +151,7 @@ def depthwise_conv2d(
         weight,
         bias,
         x_zero_point=x_zero_point,
-        channels=requant.channels,
+        channels=channels_of(requant),
         stride=stride,
         padding=padding,
         dilation=dilation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kdq_ref import operands
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def add(
@@ -46,7 +46,7 @@ def add(
         b_zero_point=b_zero_point,
         a_multiplier=a_multiplier,
         b_multiplier=b_multiplier,
-        channels=requant.channels,
+        channels=channels_of(requant),
     )
     acc = (a.astype(np.int64) - a_zero_point) * a_multiplier
     acc += (b.astype(np.int64) - b_zero_point) * b_multiplier

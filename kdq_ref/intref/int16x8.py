@@ -6,7 +6,7 @@ import numpy as np
 
 from kdq_ref import operands
 from kdq_ref.checks import check_array
-from kdq_ref.rounding import Requant16x8
+from kdq_ref.rounding import Requant16x8, channels_of_16x8
 
 
 def gemm_16x8(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ def dense_16x8(
     DTypeError, ShapeError, RangeError
     """
     x = check_array("x", x, dtype=np.int16, ndim=2)
-    operands.dense_16x8_shape(x.shape[1:], weight, bias, channels=requant.channels)
+    operands.dense_16x8_shape(x.shape[1:], weight, bias, channels=channels_of_16x8(requant))
     return requant.apply(x.astype(np.int64) @ weight.astype(np.int64) + bias)
 
 
@@ -69,4 +69,5 @@ def requantize_16x8(acc: np.ndarray, requant: Requant16x8) -> np.ndarray:
     DTypeError, ShapeError, RangeError
         Also where an accumulator is outside ``[-2**47, 2**47)``.
     """
+    channels_of_16x8(requant)
     return requant.apply(acc)

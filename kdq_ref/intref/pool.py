@@ -7,7 +7,7 @@ import numpy as np
 from kdq_ref import operands
 from kdq_ref.geometry import Padding, Pair
 from kdq_ref.intref.window import window_slices
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def max_pool2d(x: np.ndarray, *, kernel: Pair, stride: Pair, padding: Padding) -> np.ndarray:
@@ -68,7 +68,7 @@ def avg_pool2d(
         stride=stride,
         padding=padding,
         x_zero_point=x_zero_point,
-        channels=requant.channels,
+        channels=channels_of(requant),
     )
     acc = np.zeros((len(x), oh, ow, channels), np.int64)
     centred = x.astype(np.int64) - x_zero_point
@@ -93,6 +93,6 @@ def global_avg_pool(x: np.ndarray, *, x_zero_point: int, requant: Requant) -> np
     """
     x = operands.check_batch("x", x, 4)
     operands.global_avg_pool_shape(
-        x.shape[1:], x_zero_point=x_zero_point, channels=requant.channels
+        x.shape[1:], x_zero_point=x_zero_point, channels=channels_of(requant)
     )
     return requant.apply((x.astype(np.int64) - x_zero_point).sum(axis=(1, 2)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from kdq_ref import operands
 from kdq_ref.checks import check_array, check_finite
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def quantize(x: np.ndarray, *, scale: float, zero_point: int) -> np.ndarray:
@@ -70,4 +70,5 @@ def requantize(acc: np.ndarray, requant: Requant) -> np.ndarray:
     -------
     (..., C) int8 ndarray
     """
+    channels_of(requant)
     return requant.apply(check_array("acc", acc, dtype=np.int32))

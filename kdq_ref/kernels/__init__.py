@@ -10,11 +10,12 @@ call raises :class:`kdq_ref.errors.KernelUnavailableError`.
 """
 
 from kdq_ref.kernels.affine import conv2d, dense, depthwise_conv2d, gemm
+from kdq_ref.kernels.bound import BoundPlan, BoundShares
 from kdq_ref.kernels.core import core_available, core_problem
 from kdq_ref.kernels.dispatch import IsaReport, available_isas, isa_report
 from kdq_ref.kernels.elementwise import add, argmax, flatten, lookup
 from kdq_ref.kernels.int16x8 import dense_16x8, gemm_16x8, requantize_16x8
-from kdq_ref.kernels.plan import BoundPlan, BoundShares, Plan, PlanLayer
+from kdq_ref.kernels.plan import Plan, PlanLayer
 from kdq_ref.kernels.plan_builder import PlanBuilder
 from kdq_ref.kernels.pool import avg_pool2d, global_avg_pool, max_pool2d
 from kdq_ref.kernels.quantization import dequantize, quantize, requantize

@@ -13,7 +13,7 @@ from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct, scratch
 from kdq_ref.kernels.core import lib
 from kdq_ref.kernels.dispatch import kernel_for
 from kdq_ref.kernels.packing import fitting_form, fold_bias, pack_weights
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def gemm(a: np.ndarray, b: np.ndarray, *, isa: str | None = None) -> np.ndarray:
@@ -53,7 +53,7 @@ def dense(
     kernel = kernel_for(isa)
     x, weight = operands.check_batch("x", x, 2), as_int8(weight)
     (n,) = operands.dense_shape(
-        x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=requant.channels
+        x.shape[1:], weight, bias, x_zero_point=x_zero_point, channels=channels_of(requant)
     )
     y = np.empty((len(x), n), np.int8)
     window = window_struct((1, 1, x.shape[1]), (1, 1, n))
@@ -91,7 +91,7 @@ def conv2d(
         weight,
         bias,
         x_zero_point=x_zero_point,
-        channels=requant.channels,
+        channels=channels_of(requant),
         stride=stride,
         padding=padding,
         dilation=dilation,
@@ -131,7 +131,7 @@ def depthwise_conv2d(
         weight,
         bias,
         x_zero_point=x_zero_point,
-        channels=requant.channels,
+        channels=channels_of(requant),
         stride=stride,
         padding=padding,
         dilation=dilation,

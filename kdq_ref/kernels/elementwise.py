@@ -10,7 +10,7 @@ from kdq_ref import operands
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_for
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def add(
@@ -35,7 +35,7 @@ def add(
         b_zero_point=b_zero_point,
         a_multiplier=a_multiplier,
         b_multiplier=b_multiplier,
-        channels=requant.channels,
+        channels=channels_of(requant),
     )
     y = np.empty(a.shape, np.int8)
     addends = ffi.new("kdq_addends *", [a_zero_point, b_zero_point, a_multiplier, b_multiplier])

@@ -11,7 +11,7 @@ from kdq_ref.checks import check_array
 from kdq_ref.kernels.buffers import contiguous, pointer, scratch
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_for
-from kdq_ref.rounding import Requant16x8
+from kdq_ref.rounding import Requant16x8, channels_of_16x8
 
 
 def gemm_16x8(a: np.ndarray, b: np.ndarray, *, isa: str | None = None) -> np.ndarray:
@@ -38,7 +38,7 @@ def dense_16x8(
     """:func:`kdq_ref.intref.dense_16x8`: (B, K) int16 to (B, N) int16; ``isa`` as above."""
     kernel = kernel_for(isa)
     x = check_array("x", x, dtype=np.int16, ndim=2)
-    (n,) = operands.dense_16x8_shape(x.shape[1:], weight, bias, channels=requant.channels)
+    (n,) = operands.dense_16x8_shape(x.shape[1:], weight, bias, channels=channels_of_16x8(requant))
     y = np.empty((len(x), n), np.int16)
     _multiply(kernel, x, np.asarray(weight), np.asarray(bias), requant, y)
     return y
@@ -49,7 +49,7 @@ def requantize_16x8(acc: np.ndarray, requant: Requant16x8, *, isa: str | None = 
     kernel = kernel_for(isa)
     acc = operands.check_acc_16x8(acc)
     channels = acc.shape[-1] if acc.ndim else 1
-    operands.check_channels(requant.channels, channels)
+    operands.check_channels(channels_of_16x8(requant), channels)
     y = np.empty(acc.shape, np.int16)
     _requantize(kernel, requant, contiguous(acc), channels, y)
     return y

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from kdq_ref.checks import check_array, check_finite, check_positive_int
+from kdq_ref.checks import check_array, check_positive_int
 from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.kernels.affine import as_matrix
+from kdq_ref.kernels.bound import BoundPlan, BoundShares
 from kdq_ref.kernels.buffers import check_writable, contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_name
@@ -199,7 +199,7 @@ class Plan:
                 f"arena has {arena.nbytes} bytes; one image needs {self.arena_bytes_for(1)}, "
                 f"a full tile of {self.max_tile} images {self.arena_bytes}"
             )
-        return BoundPlan(self, x, out, arena)
+        return BoundPlan(self, self._plan, x, out, arena)
 
     def bind_shared(
         self, x: np.ndarray, out: np.ndarray, arena: np.ndarray, parts: int
@@ -222,12 +222,14 @@ class Plan:
             raise ShapeError(
                 f"arena has {arena.nbytes} bytes; {parts} threads on an image need {needed}"
             )
-        return BoundShares(self, x, out, arena, parts)
+        return BoundShares(self, self._plan, x, out, arena, parts)
 
     def _check_operands(self, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> np.ndarray:
         x = self._check_input(x)
         if not (x.flags.c_contiguous and x.flags.aligned):
-            raise InvalidArgumentError("x must be C-contiguous to be bound; copy it first")
+            raise InvalidArgumentError(
+                "x must be C-contiguous and aligned to be bound; copy it first"
+            )
         check_writable("out", out, _CODES)
         if out.shape != (len(x), *self.output_shape):
             raise ShapeError(f"out must have shape {(len(x), *self.output_shape)}, got {out.shape}")
@@ -267,79 +269,6 @@ class Plan:
             op.addends = step.addends
         if step.requant is not None:
             op.requant = requant_struct(step.requant, self._keep)[0]
-
-
-class BoundPlan:
-    """A plan and the arrays it runs on; calling it runs the network. Made by :meth:`Plan.bind`.
-
-    One call at a time: calls would share the arena.
-
-    Raises
-    ------
-    NotFiniteError
-        When called while the input holds NaN or infinity; nothing has been written then.
-    """
-
-    __slots__ = ("_arguments", "_keep", "_run")
-
-    def __init__(self, plan: Plan, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> None:
-        real = x.dtype == _REAL
-        self._keep = plan, x
-        self._run = lib.kdq_plan_run
-        self._arguments = (
-            plan._plan,
-            len(x),
-            pointer(x) if real else ffi.NULL,
-            ffi.NULL if real else pointer(x),
-            pointer(out),
-            pointer(arena),
-            arena.nbytes,
-        )
-
-    def __call__(self) -> None:
-        """Run the network once."""
-        if self._run(*self._arguments) != lib.KDQ_OK:
-            # Nothing else can be wrong with arrays that were checked.
-            check_finite("x", self._keep[1])
-
-
-class BoundShares:
-    """A plan and the image that several threads share. Made by :meth:`Plan.bind_shared`.
-
-    Call :meth:`start`, then every one of `calls` once, each in a thread of its own: they wait for
-    each other, spinning. One run at a time.
-    """
-
-    __slots__ = ("_arrived", "_keep", "calls")
-
-    def __init__(
-        self, plan: Plan, x: np.ndarray, out: np.ndarray, arena: np.ndarray, parts: int
-    ) -> None:
-        real = x.dtype == _REAL
-        self._keep = plan, x, out, arena
-        self._arrived = ffi.new("int32_t *")
-        image = pointer(x) if real else ffi.NULL, ffi.NULL if real else pointer(x)
-        where = pointer(out), pointer(arena)
-        self.calls = [
-            partial(
-                lib.kdq_plan_run_shared,
-                plan._plan,
-                *image,
-                *where,
-                part,
-                parts,
-                self._arrived,
-            )
-            for part in range(parts)
-        ]
-
-    def start(self) -> None:
-        """Prepare the next run."""
-        self._arrived[0] = 0
-
-    def give_up(self) -> None:
-        """Let calls that wait for a call which will not come return; the result is rubbish."""
-        self._arrived[0] = 2**30
 
 
 _PRODUCTS = ("dense", "conv2d")

@@ -16,7 +16,7 @@ from kdq_ref.kernels.core import require_core
 from kdq_ref.kernels.dispatch import kernel_for
 from kdq_ref.kernels.plan import Plan, Step
 from kdq_ref.operands import Shape
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 class PlanBuilder:
@@ -67,7 +67,7 @@ class PlanBuilder:
         weight = np.asarray(as_int8(weight))
         shape = self._shape(x)
         out = operands.dense_shape(
-            shape, weight, bias, x_zero_point=x_zero_point, channels=requant.channels
+            shape, weight, bias, x_zero_point=x_zero_point, channels=channels_of(requant)
         )
         return self._append(
             "dense",
@@ -101,7 +101,7 @@ class PlanBuilder:
             weight,
             bias,
             x_zero_point=x_zero_point,
-            channels=requant.channels,
+            channels=channels_of(requant),
             stride=stride,
             padding=padding,
             dilation=dilation,
@@ -141,7 +141,7 @@ class PlanBuilder:
             weight,
             bias,
             x_zero_point=x_zero_point,
-            channels=requant.channels,
+            channels=channels_of(requant),
             stride=stride,
             padding=padding,
             dilation=dilation,
@@ -186,7 +186,7 @@ class PlanBuilder:
             stride=stride,
             padding=padding,
             x_zero_point=x_zero_point,
-            channels=requant.channels,
+            channels=channels_of(requant),
         )
         return self._append(
             "avg_pool2d",
@@ -201,7 +201,7 @@ class PlanBuilder:
         """Add :func:`kdq_ref.intref.global_avg_pool` and return its output's slot."""
         shape = self._shape(x)
         out = operands.global_avg_pool_shape(
-            shape, x_zero_point=x_zero_point, channels=requant.channels
+            shape, x_zero_point=x_zero_point, channels=channels_of(requant)
         )
         return self._append(
             "global_avg_pool",
@@ -231,7 +231,7 @@ class PlanBuilder:
             b_zero_point=b_zero_point,
             a_multiplier=a_multiplier,
             b_multiplier=b_multiplier,
-            channels=requant.channels,
+            channels=channels_of(requant),
         )
         return self._append(
             "add",

@@ -11,7 +11,7 @@ from kdq_ref.geometry import Padding, Pair
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct, window_struct
 from kdq_ref.kernels.core import lib
 from kdq_ref.kernels.dispatch import kernel_for
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def max_pool2d(
@@ -48,7 +48,7 @@ def avg_pool2d(
         stride=stride,
         padding=padding,
         x_zero_point=x_zero_point,
-        channels=requant.channels,
+        channels=channels_of(requant),
     )
     y = np.empty((len(x), *out_shape), np.int8)
     window = window_struct(x.shape[1:], out_shape, kernel, stride, padding)
@@ -63,7 +63,7 @@ def global_avg_pool(
     chosen = kernel_for(isa)
     x = operands.check_batch("x", x, 4)
     operands.global_avg_pool_shape(
-        x.shape[1:], x_zero_point=x_zero_point, channels=requant.channels
+        x.shape[1:], x_zero_point=x_zero_point, channels=channels_of(requant)
     )
     y = np.empty((len(x), x.shape[3]), np.int8)
     window = window_struct(x.shape[1:], (1, 1, x.shape[3]), x.shape[1:3])

@@ -11,7 +11,7 @@ from kdq_ref.checks import check_array, check_finite
 from kdq_ref.kernels.buffers import contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_for
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Requant, channels_of
 
 
 def quantize(x: np.ndarray, *, scale: float, zero_point: int, isa: str | None = None) -> np.ndarray:
@@ -43,7 +43,7 @@ def requantize(acc: np.ndarray, requant: Requant, *, isa: str | None = None) -> 
     chosen = kernel_for(isa)
     acc = check_array("acc", acc, dtype=np.int32)
     channels = acc.shape[-1] if acc.ndim else 1
-    operands.check_channels(requant.channels, channels)
+    operands.check_channels(channels_of(requant), channels)
     y = np.empty(acc.shape, np.int8)
     rows = acc.size // channels if channels else 0
     keep: list[Any] = []

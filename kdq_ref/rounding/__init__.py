@@ -7,8 +7,13 @@ the file format; nothing depends on a build flag. ``RULES`` lists them by name. 
 
 from kdq_ref.rounding.fixed_point import double_rounding, single_rounding
 from kdq_ref.rounding.float32 import float32_rne
-from kdq_ref.rounding.int16x8 import Requant16x8, constants_16x8, multiply_16x8
-from kdq_ref.rounding.requant import RULES, Requant, get_rule
+from kdq_ref.rounding.int16x8 import (
+    Requant16x8,
+    channels_of_16x8,
+    constants_16x8,
+    multiply_16x8,
+)
+from kdq_ref.rounding.requant import RULES, Requant, channels_of, get_rule
 from kdq_ref.rounding.rule import Constants, Rule
 
 __all__ = [
@@ -17,6 +22,8 @@ __all__ = [
     "Requant",
     "Requant16x8",
     "Rule",
+    "channels_of",
+    "channels_of_16x8",
     "constants_16x8",
     "double_rounding",
     "float32_rne",

@@ -20,7 +20,7 @@ import numpy as np
 
 from kdq_ref import operands
 from kdq_ref.checks import check_int
-from kdq_ref.errors import RangeError, ShapeError
+from kdq_ref.errors import DTypeError, RangeError, ShapeError
 from kdq_ref.rounding.fixed_point import single_rounding
 from kdq_ref.rounding.rule import Constants
 
@@ -130,3 +130,10 @@ def _check(constants: Constants) -> None:
             f"multiplier must be below 2**{_MAX_EXPONENT}; is the output scale right?"
         )
     single_rounding.check(constants)
+
+
+def channels_of_16x8(requant: Requant16x8) -> int:
+    """Return how many channels a :class:`Requant16x8` describes; anything else is a DTypeError."""
+    if not isinstance(requant, Requant16x8):
+        raise DTypeError(f"requant must be a rounding.Requant16x8, got {type(requant).__name__}")
+    return requant.channels

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdq_ref.checks import check_int
-from kdq_ref.errors import InvalidArgumentError, RangeError, ShapeError
+from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
 from kdq_ref.rounding.fixed_point import double_rounding, single_rounding
 from kdq_ref.rounding.float32 import float32_rne
 from kdq_ref.rounding.rule import Constants, Rule
@@ -87,3 +87,10 @@ class Requant:
             )
         scaled = self.rule.apply(acc, self.constants)
         return np.clip(scaled + self.zero_point, self.qmin, self.qmax).astype(np.int8)
+
+
+def channels_of(requant: Requant) -> int:
+    """Return how many channels a :class:`Requant` describes; anything else is a DTypeError."""
+    if not isinstance(requant, Requant):
+        raise DTypeError(f"requant must be a rounding.Requant, got {type(requant).__name__}")
+    return requant.channels

@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 
 import numpy as np
 import pytest
@@ -164,6 +166,18 @@ def test_a_bound_engine_refuses_what_is_not_finite(threads: int) -> None:
     np.testing.assert_array_equal(bound.out, wanted)
 
 
+def _starts_but_for_the_second() -> Callable[[threading.Thread], None]:
+    start, starts = threading.Thread.start, []
+
+    def start_or_refuse(thread: threading.Thread) -> None:
+        starts.append(thread)
+        if len(starts) == 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    return start_or_refuse
+
+
 @needs_core
 @pytest.mark.parametrize("batch", [1, 9])
 def test_a_thread_that_cannot_start_is_an_error(
@@ -171,26 +185,56 @@ def test_a_thread_that_cannot_start_is_an_error(
 ) -> None:
     """Threads that began do not wait for it for ever, and the engine goes on working."""
     graph = residual_network(7)
-    engine = infer.Engine(graph, threads=3)
     x = _images(4, batch)
-    bound, submit, calls = engine.bind(x), engine._pool.submit, []
+    expected = infer.run(graph, x)
+    for bind in (False, True):
+        engine = infer.Engine(graph, threads=4)
+        run = engine.bind(x) if bind else partial(engine.run, x)
+        refuse_the_second = _starts_but_for_the_second()
 
-    def refuse_the_second(part: object) -> object:
-        calls.append(part)
-        if len(calls) == 2:
-            raise RuntimeError("can't start new thread")
-        return submit(part)
+        if engine.threads_for(batch) > 1:
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", refuse_the_second)
+                with pytest.raises(RuntimeError, match="new thread"):
+                    run()
+        for _ in range(3):
+            np.testing.assert_array_equal(run(), expected)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(engine._pool, "submit", refuse_the_second)
-        for run in (lambda: engine.run(x), bound):
-            calls.clear()
-            if engine.threads_for(batch) == 1:
-                continue
-            with pytest.raises(RuntimeError, match="new thread"):
-                run()
-    np.testing.assert_array_equal(engine.run(x), infer.run(graph, x))
-    np.testing.assert_array_equal(bound(), infer.run(graph, x))
+
+@needs_core
+@pytest.mark.parametrize("batch", [1, 9])
+def test_an_interrupted_wait_is_waited_out(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread writes any more when the caller hears of Ctrl-C."""
+    engine = infer.Engine(residual_network(7), threads=3)
+    x, wait, states = _images(4, batch), module.wait, []
+
+    def interrupted_once(futures: list[Future[None]]) -> None:
+        monkeypatch.setattr(module, "wait", wait)
+        states.append(futures)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "wait", interrupted_once)
+    if engine.threads_for(batch) > 1:
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(x)
+        assert all(future.done() for future in states[0])
+    np.testing.assert_array_equal(engine.run(x), infer.run(engine.graph, x))
+
+
+@needs_core
+def test_a_lost_arena_is_made_again() -> None:
+    """An interruption at the wrong moment may take one along; nobody waits for it."""
+    engine = infer.Engine(residual_network(7))
+    engine._arenas.get()
+    np.testing.assert_array_equal(engine.run(_images(0, 2)), infer.run(engine.graph, _images(0, 2)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_misaligned_images_are_copied(threads: int) -> None:
+    """Also where threads share them."""
+    engine = infer.Engine(residual_network(7), threads=threads)
+    x = np.zeros(1 + 90 * 4, np.uint8)[1:].view(np.float32).reshape(1, 6, 5, 3)
+    np.testing.assert_array_equal(engine.run(x), infer.run(engine.graph, x))
 
 
 def test_only_contiguous_arrays_can_be_bound() -> None:

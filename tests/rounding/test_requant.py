@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
-from kdq_ref.rounding import RULES, Constants, Requant, get_rule, single_rounding
+from kdq_ref.rounding import (
+    RULES,
+    Constants,
+    Requant,
+    Requant16x8,
+    channels_of,
+    channels_of_16x8,
+    constants_16x8,
+    get_rule,
+    single_rounding,
+)
 
 
 def _requant(channels: int = 1, **keywords) -> Requant:
@@ -99,3 +110,12 @@ def test_numpy_integers_become_pythons() -> None:
     """np.int8 wraps around in sums."""
     requant = _requant(1, zero_point=np.int8(1), qmin=np.int8(-128), qmax=np.int8(127))
     assert [type(v) for v in (requant.zero_point, requant.qmin, requant.qmax)] == [int] * 3
+
+
+@pytest.mark.parametrize("other", [None, 3, Requant16x8(constants_16x8(1.0, 0.5, 1.0))])
+def test_other_constants_are_told_apart(other: Any) -> None:
+    """16x8 constants have the same fields and another meaning."""
+    with pytest.raises(DTypeError, match=r"rounding\.Requant, got"):
+        channels_of(other)
+    with pytest.raises(DTypeError, match=r"rounding\.Requant16x8, got"):
+        channels_of_16x8(_requant(1) if isinstance(other, Requant16x8) else other)

@@ -73,6 +73,19 @@ static void find_segments(const kdq_window *w, const struct kdq_lines *lines, in
     }
 }
 
+static void pointwise(const kdq_window *w, int64_t images, const int8_t *x,
+                      const kdq_weights *weights, const kdq_requant *requant, int8_t *y,
+                      void *scratch) {
+    const int64_t group_in = w->in_c / w->groups, group_out = w->out_c / w->groups;
+    for (int64_t g = 0; g < w->groups; g++) {
+        const kdq_requant from = kdq_requant_from(requant, g * group_out);
+        const struct kdq_target target = {
+            .requant = &from, .y = y + g * group_out, .ld = w->out_c};
+        kdq_multiply(weights + g, images * w->out_h * w->out_w, x + g * group_in, w->in_c, &target,
+                     scratch);
+    }
+}
+
 void kdq_conv2d(const kdq_window *w, int64_t images, const int8_t *x, int32_t x_zero_point,
                 const kdq_weights *weights, const kdq_requant *requant, int8_t *y, void *scratch) {
     const int64_t group_in = w->in_c / w->groups, group_out = w->out_c / w->groups;
@@ -82,13 +95,7 @@ void kdq_conv2d(const kdq_window *w, int64_t images, const int8_t *x, int32_t x_
         return;
     }
     if (is_pointwise(w)) {
-        for (int64_t g = 0; g < w->groups; g++) {
-            const kdq_requant from = kdq_requant_from(requant, g * group_out);
-            const struct kdq_target target = {
-                .requant = &from, .y = y + g * group_out, .ld = w->out_c};
-            kdq_multiply(weights + g, images * w->out_h * w->out_w, x + g * group_in, w->in_c,
-                         &target, scratch);
-        }
+        pointwise(w, images, x, weights, requant, y, scratch);
         return;
     }
     const struct block_lines lines = plan_lines(w, kernel);

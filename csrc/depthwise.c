@@ -9,8 +9,6 @@
  * As many lines as a window is high take turns in a ring, so each is loaded once. With more than one
  * filter per channel, a loaded pixel holds each channel as often as it has filters. folded_bias takes
  * away what padding and x_zero_point contribute. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 /* Bytes of sums between the taps and the requantization, which has something to prepare for each

@@ -8,8 +8,6 @@
  *             for each tile of rows:     sums = start + a * w[j]      (scratch: sums, a strip)
  *             requantize, or copy, the strip: exactly the real rows and columns
  */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 /* A block shares L2 with the weights, a strip of sums L1 with a panel: csrc/README.md. */

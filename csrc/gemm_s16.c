@@ -18,8 +18,6 @@
  *
  * Weights are held as the kernel multiplies them, as int16: data holds panel after panel, and a panel
  * its runs of k, each laid out as a panel of kdq_weights with that k. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #define DEPTH 511
@@ -62,16 +60,13 @@ void kdq_pack_weights_s16(const kdq_weights_s16 *w, const int8_t *b, int64_t ld_
     memset(to, 0, (size_t)kdq_weights_s16_bytes(w));
     for (int64_t j = 0; j < w->n; j += nr) {
         for (int64_t first = 0; first < w->k; first += depth) {
-            const int64_t k = kdq_min(depth, w->k - first);
-            const int64_t columns = kdq_min(nr, w->n - j), next = kdq_panel_index(kernel, k, 0, 0, 1);
-            for (int64_t p = 0; p < k; p++) {
-                const int8_t *row = b + (first + p) * ld_b + j;
-                const int64_t at = kdq_panel_index(kernel, k, 0, p, 0);
-                for (int64_t i = 0; i < columns; i++) {
-                    to[at + i * next] = row[i];
-                }
-            }
-            to += kdq_padded_k(kernel, k) * nr;
+            const kdq_weights run = {.kernel = kernel,
+                                     .segments = 1,
+                                     .k = kdq_min(depth, w->k - first),
+                                     .n = w->n,
+                                     .form = KDQ_WIDE};
+            kdq_pack_panel(&run, j, kdq_min(nr, w->n - j), b + first * ld_b, ld_b, to);
+            to += kdq_panel_elements(&run);
         }
     }
 }

@@ -8,6 +8,7 @@
 #include <float.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kdq.h"
 
@@ -197,6 +198,13 @@ static inline int64_t kdq_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static inline int64_t kdq_round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
+/* 32 bits of whatever type, from any address. */
+static inline int32_t kdq_load_32(const void *from) {
+    int32_t bits;
+    memcpy(&bits, from, sizeof bits);
+    return bits;
+}
+
 /* k as the kernel sees it. */
 static inline int64_t kdq_padded_k(const kdq_kernel *kernel, int64_t k) {
     return kdq_round_up(k, kernel->k_unit);
@@ -238,6 +246,10 @@ int64_t kdq_panels_at(const kdq_weights *weights);
 /* pack.c: n activations in the form that the kernel reads. */
 void kdq_load(const kdq_kernel *kernel, int64_t n, const int8_t *x, void *to);
 void kdq_load_constant(const kdq_kernel *kernel, int64_t n, int32_t x, void *to);
+
+/* pack.c: columns j .. j + columns - 1 of b as one panel of nibbles, bytes or int16. */
+void kdq_pack_panel(const kdq_weights *weights, int64_t j, int64_t columns, const int8_t *b,
+                    int64_t ld_b, void *panel);
 
 /* pack.c: element of a panel where element p of column i of segment s lies. */
 int64_t kdq_panel_index(const kdq_kernel *kernel, int64_t k, int64_t s, int64_t p, int64_t i);

@@ -5,8 +5,6 @@
  *          | to alignment | panel | panel | ...
  *
  * Columns past n and elements past k are zeros, so kernels may multiply whole panels. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 int64_t kdq_panel_elements(const kdq_weights *w) {
@@ -98,9 +96,8 @@ static void pack_nibble(const kdq_kernel *kernel, int64_t at, int8_t weight, uin
     panel[at / (2 * half) * half + at % half] |= (uint8_t)((weight & 15) << at / half % 2 * 4);
 }
 
-/* Columns j .. j + columns - 1 of b as one panel of nibbles, bytes or int16. */
-static void pack_panel(const kdq_weights *w, int64_t j, int64_t columns, const int8_t *b,
-                       int64_t ld_b, void *panel) {
+void kdq_pack_panel(const kdq_weights *w, int64_t j, int64_t columns, const int8_t *b,
+                    int64_t ld_b, void *panel) {
     const int64_t next = kdq_panel_index(w->kernel, w->k, 0, 0, 1);
     const int64_t bits = 8 * w->kernel->width / (kdq_is_compact(w) ? 2 : 1);
     for (int64_t s = 0; s < w->segments; s++) {
@@ -130,7 +127,7 @@ void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const
     } else {
         int32_t *depth = (int32_t *)(void *)((int8_t *)w->data + kdq_depths_at(w));
         for (int64_t j = 0; j < w->n; j += nr, panel += panel_bytes) {
-            pack_panel(w, j, kdq_min(nr, w->n - j), b, ld_b, panel);
+            kdq_pack_panel(w, j, kdq_min(nr, w->n - j), b, ld_b, panel);
             if (w->kernel->max_depth) {
                 *depth++ = panel_depth(w, b, ld_b, j);
             }

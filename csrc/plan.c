@@ -7,8 +7,6 @@
  *
  * The network's result is written where the caller wants it, and int8 inputs are read where they
  * are; every other value lives in the arena, laid out by kdq_ref/kernels/layout.py. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 int64_t kdq_op_scratch_bytes(const kdq_op *op, int64_t images) {

@@ -15,8 +15,6 @@
 #define let_others_run() ((void)0)
 #endif
 
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #define PATIENCE 2000 /* looks at the counter before another thread may have the processor */

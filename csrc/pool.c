@@ -1,6 +1,4 @@
 /* pool.c - windows cut to the part that lies on the image; whole ones along a line in one go. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 /* Sums between adding and requantization, on the stack and in L1: of several pixels, or of a part of

@@ -8,8 +8,6 @@
  *                  -128 (where pair sums in int16 saturate), then mixed; int32 and requantized, all
  *                  rules, both forms of weights; and on small weights by kernel->narrow
  */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #define MAX_M (KDQ_MAX_MR + 1)

@@ -10,8 +10,6 @@
  *
  * A long row has fewer different codes than elements, and those far below the largest have probability
  * 0: it becomes a table look-up. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #define LONG 128 /* columns from which a table of results pays */

@@ -7,8 +7,6 @@
  * assembly.
  *
  * The compact form holds the weights as int8 in the same order and widens them in the loop. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(__x86_64__)
@@ -20,9 +18,7 @@
 #define AVX2 __attribute__((target("avx2")))
 
 AVX2 static inline __m256i broadcast_pair(const int16_t *x) {
-    int32_t pair;
-    memcpy(&pair, x, sizeof pair);
-    return _mm256_set1_epi32(pair);
+    return _mm256_set1_epi32(kdq_load_32(x));
 }
 
 AVX2 static inline __m256i multiply_add(__m256i sum, __m256i x, __m256i w) {

@@ -16,8 +16,6 @@
  *
  * The compact form is for weights in [-8, 7], held two to a byte; for them depth 8 is always proven:
  * 16 weights of -8 are 128. Five more instructions expand 64 weights in the loop. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(__x86_64__)
@@ -32,9 +30,7 @@
 #define AVX2 __attribute__((target("avx2")))
 
 AVX2 static inline __m256i broadcast_four(const uint8_t *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof four);
-    return _mm256_set1_epi32(four);
+    return _mm256_set1_epi32(kdq_load_32(x));
 }
 
 AVX2 static inline __m256i load(const void *from) {

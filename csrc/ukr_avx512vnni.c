@@ -8,8 +8,6 @@
  * taken off by `start`. Four products are at most 4 * 255 * 128, and the sum wraps: everything is
  * exact. Its sibling vpdpbusds saturates the sum, which is wrong while sums pass through int32's ends
  * on their way back. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(__x86_64__)
@@ -21,9 +19,7 @@
 #define AVX512 __attribute__((target("avx512f,avx512vnni")))
 
 AVX512 static inline __m512i broadcast_four(const uint8_t *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof four);
-    return _mm512_set1_epi32(four);
+    return _mm512_set1_epi32(kdq_load_32(x));
 }
 
 /* As in ukr_avx2.c: every sum has a name, rows that a tile lacks vanish at compile time. */

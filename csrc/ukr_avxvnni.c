@@ -3,8 +3,6 @@
  * A tile is 6 x 16: 12 sums of 8 int32. Per four elements of k: 2 vectors of weights (interleaved by
  * 4), and for each row one broadcast of x[p .. p+3] and 2 vpdpbusd: 15 of the 16 registers. Why it is
  * exact, and why not vpdpbusds: ukr_avx512vnni.c. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(KDQ_COMPILES_AVX_VNNI)
@@ -20,9 +18,7 @@ AVXVNNI static inline __m256i load(const void *from) {
 }
 
 AVXVNNI static inline __m256i broadcast_four(const uint8_t *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof four);
-    return _mm256_set1_epi32(four);
+    return _mm256_set1_epi32(kdq_load_32(x));
 }
 
 /* As in ukr_avx2.c: every sum has a name, rows that a tile lacks vanish at compile time. */

@@ -7,8 +7,6 @@
  * Multiplying and adding go to different pipes of most cores, which smlal on widened operands does
  * not, and nothing needs widening. 16 sums, 2 vectors of weights, broadcasts and products in flight
  * fill the 32 registers; with 6 rows, compilers spill. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(KDQ_AARCH64)

@@ -5,8 +5,6 @@
  * and 6 rows leave 2 registers for weights on their way. A broadcast of four elements would cost some
  * cores an arithmetic slot. An odd last four go alone. SDOT widens before it multiplies, and its sums
  * wrap: exact. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(KDQ_COMPILES_DOTPROD)
@@ -23,9 +21,7 @@
 
 /* Into the low half; the other one is not used. */
 DOTPROD static inline int8x8_t load_four(const int8_t *x) {
-    uint32_t four;
-    memcpy(&four, x, sizeof four);
-    return vreinterpret_s8_u32(vdup_n_u32(four));
+    return vreinterpret_s8_s32(vdup_n_s32(kdq_load_32(x)));
 }
 
 /* As in ukr_avx2.c: every sum has a name, rows that a tile lacks vanish at compile time. j is the

@@ -1,6 +1,4 @@
 /* vector.c - the loops of vector_loops.h for any CPU; what all other forms must equal. */
-#include <string.h>
-
 #include "kdq_internal.h"
 #include "vector_loops.h"
 
@@ -69,18 +67,7 @@ static void winograd_output(int64_t columns, int64_t channels, const int32_t *re
 const struct kdq_vector kdq_vector_portable = {
     .requantize = kdq_requantize,
     .requantize_s16 = kdq_requantize_s16,
-    .widen = widen,
-    .flip = flip,
-    .largest = largest,
-    .sum = sum,
-    .weigh = weigh,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .lookup = lookup,
-    .all_finite = all_finite,
-    .argmax = argmax,
-    .pack_taps = pack_taps,
-    .add_taps = add_taps,
+    PORTABLE_LOOPS,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
 };

@@ -18,9 +18,6 @@
 #include "vector_avx2.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-#include <string.h>
-
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 #else
@@ -52,9 +49,7 @@ static inline __m256i or_same(const int32_t *from, int64_t step, __m256i mask, i
     if (step) {
         return load(from, mask, whole);
     }
-    int32_t same;
-    memcpy(&same, from, sizeof same); /* it may be a float */
-    return _mm256_set1_epi32(same);
+    return _mm256_set1_epi32(kdq_load_32(from)); /* it may be a float */
 }
 
 static inline struct constants prepare(const kdq_requant *q, int64_t step, const int32_t *bias,

@@ -5,6 +5,25 @@
 
 #include "kdq_internal.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2")))
+#define INLINE AVX2 static inline __attribute__((always_inline))
+
+INLINE __m128i load8(const int8_t *from) {
+    return _mm_loadl_epi64((const __m128i *)(const void *)from);
+}
+
+INLINE __m128i load16(const int8_t *from) {
+    return _mm_loadu_si128((const __m128i *)(const void *)from);
+}
+
+INLINE __m256i load32(const int8_t *from) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)from);
+}
+#endif
+
 /* vector_avx2_taps.c */
 void kdq_avx2_pack_taps(int64_t lines, int64_t columns, int64_t channels, const int8_t *w,
                         void *packed);

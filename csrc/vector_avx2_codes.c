@@ -2,28 +2,11 @@
  *
  * Where results are codes, what is left at the end is done by a whole vector that overlaps the one
  * before it: the same elements again, with the same results. */
-#include <string.h>
-
 #include "vector_avx2.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
 #define WIDTH 32 /* codes in a vector */
-#define AVX2 __attribute__((target("avx2")))
-#define INLINE AVX2 static inline __attribute__((always_inline))
-
-INLINE __m128i load8(const int8_t *from) {
-    return _mm_loadl_epi64((const __m128i *)(const void *)from);
-}
-
-INLINE __m128i load16(const int8_t *from) {
-    return _mm_loadu_si128((const __m128i *)(const void *)from);
-}
-
-INLINE __m256i load32(const int8_t *from) {
-    return _mm256_loadu_si256((const __m256i *)(const void *)from);
-}
 
 INLINE void store32(void *to, __m256i v) { _mm256_storeu_si256((__m256i *)to, v); }
 

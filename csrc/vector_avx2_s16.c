@@ -8,11 +8,9 @@
 #include "vector_avx2.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
 #define LANES 4
 #define GROUP 8 /* channels whose results fill one store */
-#define INLINE __attribute__((target("avx2"))) static inline
 
 struct constants { /* of 4 channels */
     __m256i m, up, shift, down;

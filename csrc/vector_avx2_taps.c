@@ -14,16 +14,11 @@
  *     stride 1   y[p]   = c[p] (00 10) + c[p+1] (01 11) + c[p+2] (02 12) + r[p] (20 21) + r[p+2] (22 0)
  *     stride 2   the same with 2p for p
  */
-#include <string.h>
-
 #include "vector_avx2.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
 #define UNIT KDQ_TAP_UNIT
-#define AVX2 __attribute__((target("avx2")))
-#define INLINE AVX2 static inline __attribute__((always_inline))
 
 /* 16 channels, widened. */
 INLINE __m256i load(const int8_t *from) {

@@ -5,22 +5,6 @@
 #include "vector_avx2.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#define AVX2 __attribute__((target("avx2")))
-#define INLINE AVX2 static inline __attribute__((always_inline))
-
-INLINE __m256i load32(const int8_t *x) {
-    return _mm256_loadu_si256((const __m256i *)(const void *)x);
-}
-
-INLINE __m128i load16(const int8_t *x) {
-    return _mm_loadu_si128((const __m128i *)(const void *)x);
-}
-
-INLINE __m128i load8(const int8_t *x) {
-    return _mm_loadl_epi64((const __m128i *)(const void *)x);
-}
 
 /* For each pixel of a patch of `lines` lines of `columns` pixels: DO(where its channels are). */
 #define EACH_PIXEL(DO)                                                                            \

@@ -118,3 +118,9 @@ static inline void argmax(int64_t rows, int64_t columns, const int8_t *q, int64_
         index[r] = best;
     }
 }
+
+/* All of the above, for a struct kdq_vector that has no better form of any. */
+#define PORTABLE_LOOPS                                                                            \
+    .widen = widen, .flip = flip, .largest = largest, .sum = sum, .weigh = weigh,                 \
+    .quantize = quantize, .dequantize = dequantize, .lookup = lookup,                             \
+    .all_finite = all_finite, .argmax = argmax, .pack_taps = pack_taps, .add_taps = add_taps

@@ -20,8 +20,6 @@
  * Where sqshl saturates in (1), |y| >= 2^28 either way, with the same sign: an end of int8 (or m = 0,
  * and y too). Packing saturates twice on the way (int32 to int16, add zero_point, to int8): values that
  * leave int16 leave int8 on the same side. */
-#include <string.h>
-
 #include "kdq_internal.h"
 
 #if defined(KDQ_AARCH64)
@@ -167,18 +165,7 @@ static void requantize(const kdq_requant *q, int64_t rows, int64_t channels, con
 const struct kdq_vector kdq_vector_neon = {
     .requantize = requantize,
     .requantize_s16 = kdq_requantize_s16,
-    .widen = widen,
-    .flip = flip,
-    .largest = largest,
-    .sum = sum,
-    .weigh = weigh,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .lookup = lookup,
-    .all_finite = all_finite,
-    .argmax = argmax,
-    .pack_taps = pack_taps,
-    .add_taps = add_taps,
+    PORTABLE_LOOPS,
     /* Winograd's need a kernel of width 2: aarch64 has none but "scalar", with its own. */
 };
 #else

@@ -14,6 +14,11 @@ from kdq_ref.kernels.core import ffi, lib
 _REAL = np.dtype(np.float32)
 
 
+def _sources(x: np.ndarray) -> tuple[Any, Any]:
+    """Pointers to real numbers and to codes, one of them NULL."""
+    return (pointer(x), ffi.NULL) if x.dtype == _REAL else (ffi.NULL, pointer(x))
+
+
 class BoundPlan:
     """A plan and the arrays it runs on; calling it runs the network. Made by `Plan.bind`.
 
@@ -30,14 +35,12 @@ class BoundPlan:
     def __init__(
         self, owner: Any, plan: Any, x: np.ndarray, out: np.ndarray, arena: np.ndarray
     ) -> None:
-        real = x.dtype == _REAL
         self._keep = owner, x
         self._run = lib.kdq_plan_run
         self._arguments = (
             plan,
             len(x),
-            pointer(x) if real else ffi.NULL,
-            ffi.NULL if real else pointer(x),
+            *_sources(x),
             pointer(out),
             pointer(arena),
             arena.nbytes,
@@ -68,21 +71,11 @@ class BoundShares:
         arena: np.ndarray,
         parts: int,
     ) -> None:
-        real = x.dtype == _REAL
-        self._keep = owner, x, out, arena
+        self._keep = owner  # pointers keep the arrays
         self._arrived = ffi.new("int32_t *")
-        image = pointer(x) if real else ffi.NULL, ffi.NULL if real else pointer(x)
-        where = pointer(out), pointer(arena)
+        arrays = *_sources(x), pointer(out), pointer(arena)
         self.calls = [
-            partial(
-                lib.kdq_plan_run_shared,
-                plan,
-                *image,
-                *where,
-                part,
-                parts,
-                self._arrived,
-            )
+            partial(lib.kdq_plan_run_shared, plan, *arrays, part, parts, self._arrived)
             for part in range(parts)
         ]
 

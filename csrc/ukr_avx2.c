@@ -16,6 +16,11 @@
 #define NR 16
 #define UNIT 2
 #define AVX2 __attribute__((target("avx2")))
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll 4")
+#else
+#define UNROLL _Pragma("GCC unroll 4")
+#endif
 
 AVX2 static inline __m256i broadcast_pair(const int16_t *x) {
     return _mm256_set1_epi32(kdq_load_32(x));
@@ -73,7 +78,7 @@ AVX2 static inline __attribute__((always_inline)) void some_tiles(
             const int16_t *a3 = (const int16_t *)(const void *)(row + 3 * row_bytes);
             const int16_t *a4 = (const int16_t *)(const void *)(row + 4 * row_bytes);
             const int16_t *a5 = (const int16_t *)(const void *)(row + 5 * row_bytes);
-            for (int64_t p = 0; p < k; p += UNIT) {
+            UNROLL for (int64_t p = 0; p < k; p += UNIT) {
                 __m256i w0, w1;
                 if (compact) {
                     w0 = widen(narrow);

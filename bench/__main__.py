@@ -36,7 +36,7 @@ def _subject(name: str, text: str) -> click.Command:
         click.option("--threads", type=click.IntRange(1), default=1, show_default=True),
         click.option("--json", "as_json", is_flag=True, help="Print JSON lines."),
         _OUT,
-        click.option("--plot", is_flag=True, help="Draw the ratios (PNG beside the JSON lines)."),
+        click.option("--plot", is_flag=True, help="Draw the figures (PNG beside the JSON lines)."),
         click.option("--quick", is_flag=True, help="Few cases, one short round."),
         click.option("--rounds", type=click.IntRange(1), default=7, show_default=True),
     ]
@@ -61,6 +61,8 @@ def _subject(name: str, text: str) -> click.Command:
 def _run(
     subject: str, *, peers: str | None = None, groups: str | None = None, **values: Any
 ) -> None:
+    if subject == "requant" and values["threads"] != 1:
+        raise click.UsageError("--threads: requantization alone is timed on one thread")
     # Before NumPy is imported for the first time. In training, threads are ours, as in the command
     # line of kdq_ref; elsewhere they are those of the peer that NumPy is.
     blas_threads = values["threads"] if subject in _WITH_PEERS else 1

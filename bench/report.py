@@ -163,7 +163,7 @@ def finish(subject: str, lines: Iterable[Line], options: Options) -> list[Line]:
 
         default = Path(__file__).parent / "results" / f"{subject}.jsonl"
         target = (options.out or default).with_suffix(".png")
-        plot.ratios(measured, target)
+        plot.draw(measured, target)
         progress(f"wrote {target}")
     return measured
 

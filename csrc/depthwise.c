@@ -80,14 +80,14 @@ static void load_line(const kdq_window *w, const struct parts *parts, const int8
  * too often for every line). */
 static void place_taps(const kdq_window *w, const struct parts *parts, const int8_t *lines,
                        int64_t top, const int8_t **taps) {
-    const int64_t apart = (int64_t)w->dilation_w * w->out_c;
+    const int64_t column_step = (int64_t)w->dilation_w * w->out_c;
     for (int64_t i = 0; i < w->kernel_h; i += 2) {
         const int8_t *one = lines + (top + i * w->dilation_h) % parts->ring * parts->line;
         const int8_t *two = lines + (top + (i + 1) * w->dilation_h) % parts->ring * parts->line;
         for (int64_t j = 0; j < w->kernel_w; j++) {
-            *taps++ = one + j * apart;
+            *taps++ = one + j * column_step;
             if (i + 1 < w->kernel_h) {
-                *taps++ = two + j * apart;
+                *taps++ = two + j * column_step;
             }
         }
     }
@@ -107,7 +107,7 @@ void kdq_depthwise_conv2d(const kdq_kernel *kernel, const kdq_window *w, int64_t
                             .columns = w->kernel_w,
                             .x = places,
                             .step = (int64_t)w->stride_w * w->out_c,
-                            .apart = (int64_t)w->dilation_w * w->out_c,
+                            .column_step = (int64_t)w->dilation_w * w->out_c,
                             .w = weights};
     int64_t held = 0; /* pixels whose sums wait */
     if (w->out_c == 0) {

@@ -9,7 +9,7 @@ void kdq_add(const kdq_kernel *kernel, int64_t n, const int8_t *a, const int8_t 
     int32_t sums[BLOCK];
     for (int64_t first = 0; first < n; first += BLOCK) {
         const int64_t count = kdq_min(BLOCK, n - first);
-        kernel->vector->weigh(count, a + first, b + first, addends, sums);
+        kernel->vector->scaled_sum(count, a + first, b + first, addends, sums);
         kernel->vector->requantize(requant, 1, count, sums, count, NULL, y + first, count);
     }
 }

@@ -31,7 +31,7 @@ struct kdq_panel {
     int64_t row_bytes;      /* from one row of activations to the next */
     const int64_t *offsets; /* bytes from a row's start to its segments */
     const void *b;          /* segments * k * nr elements, at least 4-byte aligned */
-    int64_t ahead;          /* bytes from b to what comes next, if that is worth a prefetch; or 0 */
+    int64_t prefetch;       /* bytes from b to what comes next, if that is worth a prefetch; or 0 */
     int32_t depth;          /* kdq_pair_depth of this panel, where the kernel has max_depth */
     const int32_t *start;   /* nr sums to start from */
 };
@@ -71,7 +71,7 @@ struct kdq_taps {
     int64_t lines, columns; /* of the window */
     const int8_t *const *x;
     int64_t first, step;
-    int64_t apart; /* elements between neighbouring columns of the window */
+    int64_t column_step; /* elements between neighbouring columns of the window */
     const void *w; /* as pack_taps leaves them */
 };
 
@@ -98,14 +98,14 @@ struct kdq_vector {
     void (*requantize_s16)(const kdq_requant_s16 *requant, int64_t rows, int64_t channels,
                            const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y);
     void (*widen)(int64_t n, const int8_t *x, int16_t *y);
-    void (*flip)(int64_t n, const int8_t *x, uint8_t *y); /* y = x + 128 */
+    void (*to_u8)(int64_t n, const int8_t *x, uint8_t *y); /* y = x + 128 */
     /* y[p] = the largest of the patch at x + p * step; pixels of y are `channels` apart */
     void (*largest)(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
                     const int8_t *x, int8_t *y);
     /* sums[p] = start + the sum over the patch at x + p * step, of less than 2^24 pixels */
     void (*sum)(const struct kdq_patch *patch, int64_t pixels, int64_t step, int64_t channels,
                 const int8_t *x, int32_t start, int32_t *sums);
-    void (*weigh)(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
+    void (*scaled_sum)(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
                   int32_t *y); /* the accumulators of kdq_add */
     void (*quantize)(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
     void (*dequantize)(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);
@@ -137,7 +137,7 @@ struct kdq_kernel {
     int32_t k_unit; /* k is zero-padded to a multiple of it */
     int32_t layout; /* enum kdq_layout, of weights */
     int32_t width;  /* bytes of an element that `run` reads: 1, or 2 (int8 widened to int16) */
-    int32_t flip;   /* activations are read as uint8 = int8 + 128; width is 1 */
+    int32_t unsigned_a; /* activations are read as uint8 = int8 + 128; width is 1 */
     kdq_micro_kernel *run;
     /* The same, `lines` times, `rows` rows from a, a + line_bytes, ...: for products of so few steps
      * that their weights stay in registers from line to line (segments * k <= short_k). Or NULL, 0. */

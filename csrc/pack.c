@@ -134,7 +134,7 @@ void kdq_pack_weights(const kdq_weights *w, const int8_t *b, int64_t ld_b, const
         }
     }
     kdq_fold_bias(w->segments * w->k, w->n, b, ld_b, bias,
-                  x_zero_point + (w->kernel->flip ? 128 : 0), w->data);
+                  x_zero_point + (w->kernel->unsigned_a ? 128 : 0), w->data);
 }
 
 void kdq_fold_bias(int64_t k, int64_t n, const int8_t *b, int64_t ld_b, const int32_t *bias,
@@ -152,8 +152,8 @@ void kdq_fold_bias(int64_t k, int64_t n, const int8_t *b, int64_t ld_b, const in
 void kdq_load(const kdq_kernel *kernel, int64_t n, const int8_t *x, void *to) {
     if (kernel->width == 2) {
         kernel->vector->widen(n, x, to);
-    } else if (kernel->flip) {
-        kernel->vector->flip(n, x, to);
+    } else if (kernel->unsigned_a) {
+        kernel->vector->to_u8(n, x, to);
     } else {
         memcpy(to, x, (size_t)n);
     }
@@ -165,6 +165,6 @@ void kdq_load_constant(const kdq_kernel *kernel, int64_t n, int32_t x, void *to)
             ((int16_t *)to)[i] = (int16_t)x;
         }
     } else {
-        memset(to, kernel->flip ? x + 128 : x, (size_t)n);
+        memset(to, kernel->unsigned_a ? x + 128 : x, (size_t)n);
     }
 }

@@ -63,7 +63,7 @@ AVX2 static inline __attribute__((always_inline)) void some_tiles(
     for (; tiles > 0; tiles--, a += rows * row_bytes, c += rows * NR) {
         const int16_t *wide = panel->b;
         const int8_t *narrow = panel->b;
-        const char *later = (const char *)panel->b + panel->ahead;
+        const char *later = (const char *)panel->b + panel->prefetch;
         SUMS(0);
         SUMS(1);
         SUMS(2);
@@ -204,7 +204,7 @@ AVX2 static inline __attribute__((always_inline)) void all_rows(const struct kdq
 AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
     if (panel->columns <= NR / 2) {
         all_rows(panel, rows, 1, 0, 0, a, c);
-    } else if (panel->ahead) {
+    } else if (panel->prefetch) {
         all_rows(panel, rows, 2, 0, 1, a, c);
     } else {
         all_rows(panel, rows, 2, 0, 0, a, c);

@@ -4,7 +4,7 @@
  * 4), and for each row one broadcast of x[p .. p+3] and 2 vpdpbusd. 24 sums, 2 vectors of weights and
  * a broadcast are 27 of the 32 registers, and 24 independent sums hide a latency of 5 at two a cycle.
  *
- * vpdpbusd multiplies unsigned by signed, so activations are read as x + 128 (flip); what that adds is
+ * vpdpbusd multiplies unsigned by signed, so activations are read as x + 128; what that adds is
  * taken off by `start`. Four products are at most 4 * 255 * 128, and the sum wraps: everything is
  * exact. Its sibling vpdpbusds saturates the sum, which is wrong while sums pass through int32's ends
  * on their way back. */
@@ -100,7 +100,7 @@ const kdq_kernel kdq_avx512vnni = {
     .k_unit = UNIT,
     .layout = KDQ_INTERLEAVED,
     .width = 1,
-    .flip = 1,
+    .unsigned_a = 1,
     .run = run,
     .vector = &kdq_vector_avx2,
 };

@@ -82,7 +82,7 @@ const kdq_kernel kdq_avxvnni = {
     .k_unit = UNIT,
     .layout = KDQ_INTERLEAVED,
     .width = 1,
-    .flip = 1,
+    .unsigned_a = 1,
     .run = run,
     .vector = &kdq_vector_avx2,
 };

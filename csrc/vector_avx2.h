@@ -37,7 +37,7 @@ void kdq_avx2_sum(const struct kdq_patch *patch, int64_t pixels, int64_t step, i
                   const int8_t *x, int32_t start, int32_t *sums);
 
 /* vector_avx2_codes.c */
-void kdq_avx2_weigh(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
+void kdq_avx2_scaled_sum(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
                     int32_t *y);
 void kdq_avx2_quantize(int64_t n, const float *x, float scale, int32_t zero_point, int8_t *y);
 void kdq_avx2_dequantize(int64_t n, const int8_t *q, float scale, int32_t zero_point, float *x);

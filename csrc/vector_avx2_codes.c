@@ -21,8 +21,8 @@ INLINE void weigh8(const struct weights *k, const int8_t *a, const int8_t *b, in
     store32(y, _mm256_add_epi32(_mm256_add_epi32(x, k->rest), z));
 }
 
-AVX2 void kdq_avx2_weigh(int64_t n, const int8_t *a, const int8_t *b, const kdq_addends *addends,
-                         int32_t *y) {
+AVX2 void kdq_avx2_scaled_sum(int64_t n, const int8_t *a, const int8_t *b,
+                              const kdq_addends *addends, int32_t *y) {
     const int32_t ma = addends->a_multiplier, mb = addends->b_multiplier;
     const int32_t rest = -addends->a_zero_point * ma - addends->b_zero_point * mb;
     const struct weights k = {_mm256_set1_epi32(ma), _mm256_set1_epi32(mb),

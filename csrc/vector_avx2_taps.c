@@ -113,17 +113,17 @@ AVX2 static void along_lines(const struct kdq_taps *taps, int64_t at, int64_t pi
 /* The same with stride 2. */
 AVX2 static void along_lines_by_two(const struct kdq_taps *taps, int64_t at, int64_t pixels,
                                     const int16_t *w, int32_t *sums, int64_t ld_sums) {
-    const int64_t apart = taps->apart;
+    const int64_t column = taps->column_step;
     const int8_t *x0 = taps->x[0] + at, *x1 = taps->x[1] + at, *x2 = taps->x[6] + at;
     const struct pair w0 = load_pair(w), w1 = load_pair(w + 2 * UNIT),
                       w2 = load_pair(w + 4 * UNIT), w3 = load_pair(w + 6 * UNIT),
                       w4 = load_pair(w + 8 * UNIT);
-    struct pair c = interleave(load(x0), load(x1)), r = interleave(load(x2), load(x2 + apart));
+    struct pair c = interleave(load(x0), load(x1)), r = interleave(load(x2), load(x2 + column));
     for (int64_t p = 0; p < pixels; p++, sums += ld_sums) {
-        const struct pair odd = interleave(load(x0 + apart), load(x1 + apart));
+        const struct pair odd = interleave(load(x0 + column), load(x1 + column));
         const struct pair begun = add(multiply(c, w0), add(multiply(odd, w1), multiply(r, w3)));
-        x0 += 2 * apart, x1 += 2 * apart, x2 += 2 * apart;
-        c = interleave(load(x0), load(x1)), r = interleave(load(x2), load(x2 + apart));
+        x0 += 2 * column, x1 += 2 * column, x2 += 2 * column;
+        c = interleave(load(x0), load(x1)), r = interleave(load(x2), load(x2 + column));
         store(sums, add(begun, add(multiply(c, w2), multiply(r, w4))));
     }
 }
@@ -170,9 +170,9 @@ AVX2 void kdq_avx2_add_taps(const struct kdq_taps *taps, int64_t pixels, int64_t
     const int16_t *w = taps->w;
     for (int64_t c = 0; c < channels; c += UNIT) {
         const int64_t from = unit_at(c, channels), at = taps->first + from;
-        if (is_3x3 && taps->step == taps->apart) {
+        if (is_3x3 && taps->step == taps->column_step) {
             along_lines(taps, at, pixels, w, sums + from, ld_sums);
-        } else if (is_3x3 && taps->step == 2 * taps->apart) {
+        } else if (is_3x3 && taps->step == 2 * taps->column_step) {
             along_lines_by_two(taps, at, pixels, w, sums + from, ld_sums);
         } else {
             by_taps(taps, at, pixels, w, sums + from, ld_sums);

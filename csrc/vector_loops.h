@@ -7,7 +7,7 @@ static inline void widen(int64_t n, const int8_t *restrict x, int16_t *restrict 
     }
 }
 
-static inline void flip(int64_t n, const int8_t *restrict x, uint8_t *restrict y) {
+static inline void to_u8(int64_t n, const int8_t *restrict x, uint8_t *restrict y) {
     for (int64_t i = 0; i < n; i++) {
         y[i] = (uint8_t)(x[i] + 128);
     }
@@ -46,7 +46,7 @@ static inline void sum(const struct kdq_patch *patch, int64_t pixels, int64_t st
     }
 }
 
-static inline void weigh(int64_t n, const int8_t *restrict a, const int8_t *restrict b,
+static inline void scaled_sum(int64_t n, const int8_t *restrict a, const int8_t *restrict b,
                   const kdq_addends *addends, int32_t *restrict y) {
     const int32_t za = addends->a_zero_point, zb = addends->b_zero_point;
     const int32_t ma = addends->a_multiplier, mb = addends->b_multiplier;
@@ -121,6 +121,6 @@ static inline void argmax(int64_t rows, int64_t columns, const int8_t *q, int64_
 
 /* All of the above, for a struct kdq_vector that has no better form of any. */
 #define PORTABLE_LOOPS                                                                            \
-    .widen = widen, .flip = flip, .largest = largest, .sum = sum, .weigh = weigh,                 \
+    .widen = widen, .to_u8 = to_u8, .largest = largest, .sum = sum, .scaled_sum = scaled_sum,     \
     .quantize = quantize, .dequantize = dequantize, .lookup = lookup,                             \
     .all_finite = all_finite, .argmax = argmax, .pack_taps = pack_taps, .add_taps = add_taps

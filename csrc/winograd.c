@@ -162,7 +162,7 @@ static void multiply(const kdq_weights *weights, const struct layout *at, const 
                                         .row_bytes = row_bytes,
                                         .offsets = &offset,
                                         .b = u + i * k * kernel->nr,
-                                        .ahead = k * kernel->nr * (int64_t)sizeof(int16_t),
+                                        .prefetch = k * kernel->nr * (int64_t)sizeof(int16_t),
                                         .start = zeros};
         const int16_t *v = (const int16_t *)(const void *)(scratch + at->v) + i * at->plane_v;
         kernel->run(&panel, tiles, v, (int32_t *)(void *)(scratch + at->m) + i * at->plane_m);

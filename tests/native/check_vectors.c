@@ -110,10 +110,10 @@ static int widen_is_exact(const struct kdq_vector *vector, struct draws *draws, 
     return 1;
 }
 
-static int flip_is_exact(const struct kdq_vector *vector, struct draws *draws, int64_t n) {
+static int to_u8_is_exact(const struct kdq_vector *vector, struct draws *draws, int64_t n) {
     const int8_t *x = draw_array(draws, SLOT_A, n);
     uint8_t *y = array(SLOT_GOT, n, 1);
-    vector->flip(n, x, y);
+    vector->to_u8(n, x, y);
     for (int64_t i = 0; i < n; i++) {
         if (y[i] != x[i] + 128) {
             return 0;
@@ -180,9 +180,9 @@ static int taps_are_exact(const struct kdq_vector *vector, struct draws *draws, 
     const int64_t columns = draw(draws) % 3 ? 3 : draw_between(draws, 1, 4);
     const int64_t count = lines * columns, channels = draw_between(draws, 1, 3 * KDQ_TAP_UNIT);
     const int64_t ld = kdq_max(channels, KDQ_TAP_UNIT) + draw_between(draws, 0, GAP);
-    const int64_t apart = draw_between(draws, 1, 2) * channels;
+    const int64_t column_step = draw_between(draws, 1, 2) * channels;
     const int64_t step = draw_between(draws, 1, 3) * channels;
-    const int64_t line = n * step + (columns + 1) * apart;
+    const int64_t line = n * step + (columns + 1) * column_step;
     const int8_t *x = draw_array(draws, SLOT_A, lines * line + KDQ_TAP_UNIT);
     const int8_t *w = draw_array(draws, SLOT_B, count * channels), *taps[3 * 4 + 1];
     void *packed = array(SLOT_WEIGHTS,
@@ -190,7 +190,7 @@ static int taps_are_exact(const struct kdq_vector *vector, struct draws *draws, 
     int32_t *sums = array(SLOT_GOT, n * ld * 4, 4);
     for (int64_t t = 0; t < count; t++) {
         const int64_t tap = kdq_tap(lines, columns, t);
-        taps[t] = x + tap / columns * line + tap % columns * apart;
+        taps[t] = x + tap / columns * line + tap % columns * column_step;
     }
     taps[count] = taps[count - 1];
     vector->pack_taps(lines, columns, channels, w, packed);
@@ -198,14 +198,14 @@ static int taps_are_exact(const struct kdq_vector *vector, struct draws *draws, 
                                     .columns = columns,
                                     .x = taps,
                                     .step = step,
-                                    .apart = apart,
+                                    .column_step = column_step,
                                     .w = packed};
     vector->add_taps(&window, n, channels, sums, ld);
     for (int64_t i = 0; i < n * channels; i++) {
         const int64_t p = i / channels, c = i % channels;
         int32_t want = 0;
         for (int64_t t = 0; t < count; t++) {
-            want += x[t / columns * line + t % columns * apart + p * step + c] *
+            want += x[t / columns * line + t % columns * column_step + p * step + c] *
                     w[t * channels + c];
         }
         if (sums[p * ld + c] != want) {
@@ -215,7 +215,7 @@ static int taps_are_exact(const struct kdq_vector *vector, struct draws *draws, 
     return 1;
 }
 
-static int weigh_is_exact(const struct kdq_vector *vector, struct draws *draws, int64_t n) {
+static int scaled_sum_is_exact(const struct kdq_vector *vector, struct draws *draws, int64_t n) {
     const int8_t *a = draw_array(draws, SLOT_A, n), *b = draw_array(draws, SLOT_B, n);
     int32_t *y = array(SLOT_GOT, n * 4, 4), *want = array(SLOT_WANT, n * 4, 4);
     const kdq_addends addends = {.a_zero_point = draw_between(draws, -128, 127),
@@ -226,7 +226,7 @@ static int weigh_is_exact(const struct kdq_vector *vector, struct draws *draws, 
         want[i] = (a[i] - addends.a_zero_point) * addends.a_multiplier +
                   (b[i] - addends.b_zero_point) * addends.b_multiplier;
     }
-    vector->weigh(n, a, b, &addends, y);
+    vector->scaled_sum(n, a, b, &addends, y);
     return memcmp(y, want, (size_t)n * 4) == 0;
 }
 
@@ -307,9 +307,9 @@ static int argmax_is_exact(const struct kdq_vector *vector, struct draws *draws,
 }
 
 static const struct loop loops[] = {
-    {"widen", widen_is_exact},           {"flip", flip_is_exact},
+    {"widen", widen_is_exact},           {"to_u8", to_u8_is_exact},
     {"largest", largest_is_exact},       {"sum", sum_is_exact},
-    {"taps", taps_are_exact},            {"weigh", weigh_is_exact},
+    {"taps", taps_are_exact},            {"scaled_sum", scaled_sum_is_exact},
     {"quantize", quantize_is_exact},     {"dequantize", dequantize_is_exact},
     {"lookup", lookup_is_exact},         {"all_finite", all_finite_is_exact},
     {"argmax", argmax_is_exact},

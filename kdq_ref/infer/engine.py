@@ -47,7 +47,8 @@ class Engine:
         Instruction set of the kernels; by default ``KDQ_ISA``, else the best this CPU has.
     threads : int
         The batch is split into this many runs. Where there are fewer images than threads, all of
-        them share each image, line by line, if it is large enough for that to pay.
+        them share each image, line by line, if it is large enough for that to pay. Threads wait
+        for the next run spinning, for 0.2 ms; runs that use several take turns.
 
     Attributes
     ----------

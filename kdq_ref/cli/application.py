@@ -27,6 +27,7 @@ COMMANDS = {
     "eval": "Measure accuracy and speed of a float or integer model.",
     "predict": "Say which class images belong to.",
     "info": "Show this machine, or the layers of a model.",
+    "rules": "The rounding rules, and where two of them differ.",
     "completion": "Print the script that completes kdq's arguments in a shell.",
 }
 """Every command and its help in one line; ``kdq_ref.cli.NAME.command`` is imported when needed."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies.networks import inputs, quantized_networks
+from strategies.networks import inputs, lowered, quantized_networks
 
 from kdq_ref import infer, nn
 from kdq_ref.errors import (
@@ -22,15 +22,18 @@ from kdq_ref.quant import QuantParams, QuantSpec, calibrate, lower
 from kdq_ref.quant.stages import Stage, split_stages
 from kdq_ref.rounding import RULES
 
+TWICE = ("double_rounding", "double_rounding_ties_up", "qnnpack")
+"""Rules that round twice."""
 
-def _rounded_layer(stage: Stage, spec: QuantSpec, input_scale: float) -> nn.Layer:
+
+def _rounded_layer(stage: Stage, spec: QuantSpec, input_scale: float, rule: str) -> nn.Layer:
     """The float64 layer with weights and bias on the grid that the spec asks for."""
     layer = stage.node.layer.astype(np.float64)
     if stage.affine:
         scales = np.array(spec.weights[stage.node.name], np.float32)
         weights = np.rint(stage.node.layer.params["w"] / scales).clip(-127, 127)
         layer.params["w"] = weights.astype(np.float64) * scales
-        if "b" in layer.params:
+        if "b" in layer.params and not RULES[rule].keeps_bias_real:
             step = scales.astype(np.float64) * input_scale
             layer.params["b"] = np.rint(layer.params["b"] / step) * step
     return layer
@@ -42,27 +45,27 @@ def _rounded_layer(stage: Stage, spec: QuantSpec, input_scale: float) -> nn.Laye
 def test_every_stage_is_within_half_a_code(rule: str, data: st.DataObject) -> None:
     """The integer operator rounds what the float layer makes of the same (dequantized) inputs."""
     graph, spec = data.draw(quantized_networks())
-    lowered = lower(graph, spec, rule)
-    codes = dict(trace(lowered, data.draw(inputs(graph))))
+    network = lowered(graph, spec, rule)
+    codes = dict(trace(network, data.draw(inputs(graph))))
     real = {
         name: scale * (value.astype(np.float64) - zero_point)
         for name, value in codes.items()
-        for scale, zero_point in [lowered.quantization(name)]
+        for scale, zero_point in [network.quantization(name)]
     }
     for stage in split_stages(graph):
         sources = stage.node.inputs
-        layer = _rounded_layer(stage, spec, lowered.quantization(sources[0])[0])
+        layer = _rounded_layer(stage, spec, network.quantization(sources[0])[0], rule)
         operands = tuple(real[name] for name in sources)
         y, _ = layer.forward(operands if layer.inputs > 1 else operands[0])
         if stage.clamp is not None:
             y, _ = stage.clamp.forward(y)
-        scale, zero_point = lowered.quantization(stage.name)
+        scale, zero_point = network.quantization(stage.name)
         expected = np.clip(y / scale + zero_point, -128, 127)
         error = np.abs(codes[stage.name] - expected).max()
         # Two roundings cost up to another quarter; addends are rounded to 2**-20 of the larger.
-        slack = 1e-3 + (0.25 if rule == "double_rounding" else 0)
+        slack = 1e-3 + (0.25 if rule in TWICE else 0)
         if isinstance(layer, nn.Add):
-            slack += 255 * 2.0**-20 * max(lowered.quantization(n)[0] for n in sources) / scale
+            slack += 255 * 2.0**-20 * max(network.quantization(n)[0] for n in sources) / scale
         assert error <= 0.5 + slack, stage
 
 
@@ -72,13 +75,14 @@ def test_nodes_are_called_like_the_values_they_hold(
 ) -> None:
     """Names, shapes, scales and the output can be looked up in the float network."""
     graph, spec = drawn
-    lowered = lower(graph, spec, rule, source_digest="d", metadata={"classes": ["a"]})
+    lowered(graph, spec, rule)
+    network = lower(graph, spec, rule, source_digest="d", metadata={"classes": ["a"]})
     shapes = graph.shapes()
-    assert all(lowered.shapes[name] == shapes[name] for name in lowered.shapes)
-    assert (lowered.output, lowered.rule.name) == (graph.output, rule)
-    assert (lowered.source_digest, lowered.metadata) == ("d", {"classes": ["a"]})
+    assert all(network.shapes[name] == shapes[name] for name in network.shapes)
+    assert (network.output, network.rule.name) == (graph.output, rule)
+    assert (network.source_digest, network.metadata) == ("d", {"classes": ["a"]})
     for name, params in spec.activations.items():
-        assert lowered.quantization(name) == (params.scale, params.zero_point)
+        assert network.quantization(name) == (params.scale, params.zero_point)
 
 
 def _dense_and(
@@ -116,6 +120,40 @@ def test_biases_have_the_scale_of_the_accumulator() -> None:
     """Input scale 0.5 times weight scale 1: a bias of 3 is 6 steps."""
     node = lower(*_dense_and(nn.ReLU(), QuantParams(1.0, 0), b=3.0)).nodes[0]
     assert node.op.bias.tolist() == [6]
+
+
+def test_a_rule_with_real_biases_keeps_them_beside_its_constants() -> None:
+    """The integer bias is 0; the real one, over input scale 0.5 times weight scale 1, is exact."""
+    node = lower(*_dense_and(nn.ReLU(), QuantParams(1.0, 0), b=3.3), "fbgemm").nodes[0]
+    assert node.op.bias.tolist() == [0]
+    assert node.op.requant.constants.bias == np.float32(3.3) * (np.float32(1) / np.float32(0.5))
+    # A bias that int32 could not hold is none of its concern.
+    wide = lower(*_dense_and(nn.ReLU(), QuantParams(1.0, 0), b=1e10), "fbgemm").nodes[0]
+    assert wide.op.requant.constants.bias == np.float32(2e10)
+
+
+def test_real_biases_divide_where_scales_are_per_channel() -> None:
+    """FBGEMM multiplies by a reciprocal only where one scale serves all."""
+    dense = nn.Dense(1, 2, rng=np.random.default_rng(0))
+    dense.params["b"][...] = 0.1, 0.7
+    s_x, s_w = float(np.float32(0.3)), float(np.float32(0.7))
+    graph = nn.Sequential((1,), [("dense", dense)])
+    activations = {"input": QuantParams(s_x, 0), "dense": QuantParams(1.0, 0)}
+    biases = []
+    for scales in ((s_w,), (s_w, s_w)):
+        spec = QuantSpec(activations, {"dense": scales}, "per_channel", {})
+        biases.append(lower(graph, spec, "fbgemm").nodes[0].op.requant.constants.bias)
+    product = np.float32(s_x) * np.float32(s_w)
+    real = dense.params["b"].astype(np.float32)
+    np.testing.assert_array_equal(biases[0], real * (np.float32(1) / product))
+    np.testing.assert_array_equal(biases[1], real / product)
+
+
+def test_a_rule_that_does_not_take_a_multiplier_names_the_node() -> None:
+    """QNNPACK wants it below 1."""
+    graph, spec = _dense_and(nn.ReLU(), QuantParams(0.5, 0))
+    with pytest.raises(RangeError, match=r"node 'dense': qnnpack takes multipliers below 2\*\*0"):
+        lower(graph, spec, "qnnpack")
 
 
 def test_a_spec_of_another_network_is_refused() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from kdq_ref.verify.accumulators import accumulate, weight_of
-from kdq_ref.verify.dialect import Dialect, Operator
+from kdq_ref.verify.dialect import AVX2, Dialect, Operator
+from kdq_ref.verify.dialects import moves
 from kdq_ref.verify.dialects.pairs import saturating_product
 from kdq_ref.verify.dialects.pytorch_activations import FUNCTIONS, VECTOR_FUNCTIONS
 from kdq_ref.verify.dialects.quantization import centred, codes_of, dequantize, look_up, saturate
-from kdq_ref.verify.dialects.windows import max_pool, window_counts, window_terms
+from kdq_ref.verify.dialects.windows import window_counts, window_terms
 from kdq_ref.verify.float_steps import fma32, to_int32
 from kdq_ref.verify.network import Encoding, Network, Node, code_bounds, real_bias, real_bounds
 
@@ -105,14 +106,6 @@ def _quantize(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     return quantize_fused(inputs[0], node.output)
 
 
-def _dequantize(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return dequantize(inputs[0], network.encodings[node.inputs[0]])
-
-
-def _max_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return saturate(node, max_pool(network, node, inputs[0]).astype(np.int64))
-
-
 def _average(node: Node, acc: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Scale the sums of a channels-last tensor by ``1 / size``; the last channels one by one."""
     channels = acc.shape[-1]
@@ -201,14 +194,10 @@ def _qnnpack_global_avg_pool(network: Network, node: Node, inputs: Inputs) -> np
     return _requantize(node, acc * (scale / (scale * np.float32(size))))
 
 
-def _flatten(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return inputs[0].reshape(len(inputs[0]), -1)
-
-
 _SHARED: dict[str, Operator] = {
     "quantize": _quantize,
-    "dequantize": _dequantize,
-    "max_pool2d": _max_pool,
+    "dequantize": moves.dequantize,
+    "max_pool2d": moves.max_pool,
     "avg_pool2d": _avg_pool,
     "global_avg_pool": _global_avg_pool,
     "add": _add,
@@ -220,7 +209,7 @@ _SHARED: dict[str, Operator] = {
     "sigmoid": _activation,
     "tanh": _activation,
     "hard_swish": _activation,
-    "flatten": _flatten,
+    "flatten": moves.flatten,
 }
 _FBGEMM = _SHARED | dict.fromkeys(("dense", "conv2d", "depthwise_conv2d"), _fbgemm_affine)
 _QNNPACK = {name: op for name, op in _SHARED.items() if name not in ("avg_pool2d", "add")}
@@ -300,6 +289,7 @@ DIALECTS = {
             "float",
             operators=_FBGEMM,
             notes=_NOTES,
+            processor=AVX2,
         ),
         Dialect(
             name="pytorch-onednn",
@@ -308,6 +298,7 @@ DIALECTS = {
             summary="PyTorch with oneDNN: elementwise as with FBGEMM, products not reproduced",
             operators=_SHARED,
             notes=_NOTES | _NOT_ONEDNN,
+            processor=AVX2,
         ),
         Dialect(
             name="pytorch-qnnpack",
@@ -316,6 +307,7 @@ DIALECTS = {
             summary="PyTorch with QNNPACK on x86: exact sums, float32, the inverse of s_y",
             operators=_QNNPACK,
             notes=_NOTES | _QNNPACK_NOTES,
+            processor=AVX2,
         ),
     )
 }

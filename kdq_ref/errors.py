@@ -11,6 +11,7 @@ Catch :class:`KdqError` to catch them all; each also derives from the built-in o
     │   ├── NotFiniteError
     │   └── DTypeError (also TypeError)
     ├── GraphError (ValueError)                a network that cannot exist
+    ├── UnsupportedError (RuntimeError)        a runtime lacks it, or is not installed
     ├── AccumulatorOverflowError (OverflowError)   an int32 accumulator might overflow
     ├── FileFormatError (ValueError)           a file is not what it should be
     │   ├── DatasetError
@@ -56,6 +57,10 @@ class DTypeError(InvalidArgumentError, TypeError):
 
 class GraphError(KdqError, ValueError):
     """A network that cannot exist: unknown input, cycle, duplicate name, shapes that clash."""
+
+
+class UnsupportedError(KdqError, RuntimeError):
+    """Something that a runtime cannot do here: it lacks the operator, or is not installed."""
 
 
 class AccumulatorOverflowError(KdqError, OverflowError):

@@ -26,6 +26,7 @@ COMMANDS = {
     "quantize": "Turn a float model into an integer model.",
     "eval": "Measure accuracy and speed of a float or integer model.",
     "predict": "Say which class images belong to.",
+    "dialect": "What runtimes compute, to the last bit: list, show, check, identify.",
     "info": "Show this machine, or the layers of a model.",
     "completion": "Print the script that completes kdq's arguments in a shell.",
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from kdq_ref.errors import GraphError
-from kdq_ref.geometry import Padding, Pair
+from kdq_ref.geometry import Padding, Pair, window_output
 
 OPERATORS = (
     "quantize",
@@ -186,3 +186,81 @@ def store(codes: np.ndarray, dtype: str) -> np.ndarray:
         return codes
     # Adding or subtracting 128 modulo 256 flips the top bit.
     return (codes.view(np.uint8) ^ np.uint8(128)).view(dtype)
+
+
+def value_shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    """Shape of one sample of every value.
+
+    Raises
+    ------
+    GraphError
+        For a node whose weight is missing.
+    ShapeError
+        For a window that does not fit.
+    """
+    shapes = dict(network.shapes)
+    for node in network.nodes:
+        shapes[node.name] = _node_shape(node, [shapes[name] for name in node.inputs])
+    return shapes
+
+
+def _node_shape(node: Node, sources: list[tuple[int, ...]]) -> tuple[int, ...]:
+    source = sources[0]
+    if node.operator in ("dense", "conv2d", "depthwise_conv2d"):
+        if node.weight is None:
+            raise GraphError(f"node {node.name!r} ({node.operator}) has no weight")
+        codes = node.weight.codes
+        if node.operator == "dense":
+            return (codes.shape[1],)
+        kernel, channels = (codes.shape[0], codes.shape[1]), codes.shape[3]
+    elif node.operator in ("max_pool2d", "avg_pool2d"):
+        kernel, channels = node.kernel, source[2]
+    elif node.operator == "global_avg_pool":
+        return (source[2],)
+    elif node.operator == "concat":
+        return (*source[:-1], sum(shape[-1] for shape in sources))
+    elif node.operator == "flatten":
+        return (int(np.prod(source)),)
+    else:
+        return source
+    size = (source[0], source[1])
+    return *window_output(size, kernel, node.stride, node.padding, node.dilation), channels
+
+
+def code_bounds(encoding: Encoding, clamp: tuple[float, float]) -> tuple[int, int]:
+    """Codes of the bounds of a clamp: quantized as any number is, half to even in float32.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        Of the clamped value.
+    clamp : (float, float)
+        Real; may be infinite.
+
+    Returns
+    -------
+    (int, int)
+        Inside the limits of the encoding.
+    """
+    low, high = encoding.limits
+    with np.errstate(over="ignore"):  # what is too far away clamps
+        codes = np.rint(np.asarray(clamp, np.float32) / np.float32(encoding.scale))
+    first, last = np.clip(codes.astype(np.float64) + encoding.zero_point, low, high)
+    return int(first), int(last)
+
+
+def real_bounds(node: Node) -> tuple[float, float]:
+    """What relu, relu6 or clip clamps to, in reals.
+
+    Raises
+    ------
+    GraphError
+        For a clip without bounds.
+    """
+    if node.operator == "relu":
+        return 0.0, float("inf")
+    if node.operator == "relu6":
+        return 0.0, 6.0
+    if node.clamp is None:
+        raise GraphError(f"node {node.name!r} is a clip without bounds")
+    return node.clamp

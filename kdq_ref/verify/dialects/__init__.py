@@ -1,0 +1,32 @@
+"""What each runtime computes, in NumPy: one family a module, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+from kdq_ref.errors import InvalidArgumentError
+from kdq_ref.verify.dialect import Dialect
+
+_MODULES = {
+    "onnxruntime": "onnxruntime",
+    "onnxruntime-s8": "onnxruntime",
+    "onnxruntime-avx2-default": "onnxruntime",
+}
+
+NAMES = tuple(_MODULES)
+"""Every dialect."""
+
+
+def get_dialect(name: str) -> Dialect:
+    """Return the dialect of that name.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an unknown name; the message lists the known ones.
+    """
+    if name not in _MODULES:
+        raise InvalidArgumentError(f"unknown dialect {name!r}; choose one of {', '.join(NAMES)}")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    dialect: Dialect = module.DIALECTS[name]
+    return dialect

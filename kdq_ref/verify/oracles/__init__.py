@@ -1,0 +1,35 @@
+"""The runtimes: each builds its own format from a network and answers for itself.
+
+A module is imported when its oracle is asked for, and a runtime when an oracle runs: this package
+needs none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from kdq_ref.errors import InvalidArgumentError
+from kdq_ref.verify.oracle import Oracle
+
+_MODULES = {
+    "onnxruntime": "onnxruntime",
+    "onnxruntime-exact": "onnxruntime",
+}
+
+NAMES = tuple(_MODULES)
+"""Every runtime that a dialect may name."""
+
+
+def get_oracle(name: str) -> Oracle:
+    """Return the oracle of that name; whether it is installed, its ``version()`` says.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an unknown name; the message lists the known ones.
+    """
+    if name not in _MODULES:
+        raise InvalidArgumentError(f"unknown runtime {name!r}; choose one of {', '.join(NAMES)}")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    oracle: Oracle = module.ORACLES[name]
+    return oracle

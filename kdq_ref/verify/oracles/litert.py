@@ -87,11 +87,13 @@ class LiteRT:
         return {name: interpreter.get_tensor(model.tensors[name]) for name in names}
 
 
-LITERT = LiteRT("litert", "BUILTIN", delegated=True)
-"""As it comes: XNNPACK runs the operators that it knows."""
-
-LITERT_BUILTIN = LiteRT("litert-builtin", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", delegated=False)
-"""Its own optimized kernels, with ruy."""
-
-LITERT_REFERENCE = LiteRT("litert-reference", "BUILTIN_REF", delegated=False)
-"""Its reference kernels."""
+ORACLES = {
+    oracle.name: oracle
+    for oracle in (
+        LiteRT("litert", "BUILTIN", delegated=True),
+        LiteRT("litert-builtin", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", delegated=False),
+        LiteRT("litert-reference", "BUILTIN_REF", delegated=False),
+    )
+}
+"""As it comes, where XNNPACK runs the operators that it knows; its own optimized kernels, with ruy;
+its reference kernels."""

@@ -65,5 +65,5 @@ class TFLiteMicro:
         }
 
 
-TFLITE_MICRO = TFLiteMicro()
+ORACLES = {"tflite-micro": TFLiteMicro()}
 """TensorFlow Lite Micro on this machine."""

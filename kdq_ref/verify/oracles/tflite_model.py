@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdq_ref.errors import UnsupportedError
-from kdq_ref.geometry import Padding, Pair, effective_kernel, window_output
-from kdq_ref.verify.network import Encoding, Network, Node
+from kdq_ref.geometry import Padding, Pair, effective_kernel
+from kdq_ref.verify.accumulators import weight_of
+from kdq_ref.verify.network import Encoding, Network, Node, value_shapes
 from kdq_ref.verify.oracles.tflite_flatbuffer import FlatbufferWriter
 
 FUSED = {(0.0, math.inf): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
@@ -109,7 +110,7 @@ class _Translation:
         self._network, self._batch = network, batch
         self._out = FlatbufferWriter()
         self._numbers: dict[str, int] = {}
-        self._shapes = dict(network.shapes)
+        self._shapes = value_shapes(network)
         self._bytes = 0
 
     def model(self) -> Model:
@@ -136,9 +137,9 @@ class _Translation:
             name, whole, encoding.dtype, [encoding.scale], [encoding.zero_point]
         )
 
-    def _result(self, node: Node, shape: tuple[int, ...]) -> int:
+    def _result(self, node: Node) -> int:
         """The tensor of the node's own value."""
-        self._shapes[node.name] = shape
+        shape = self._shapes[node.name]
         self._numbers[node.name] = self._value(node.name, shape, node.output)
         return self._numbers[node.name]
 
@@ -146,7 +147,13 @@ class _Translation:
         return [self._numbers[name] for name in node.inputs]
 
     def _operator(
-        self, kind: str, dtype: str, inputs: list[int], output: int, options: str = "", **fields: int
+        self,
+        kind: str,
+        dtype: str,
+        inputs: list[int],
+        output: int,
+        options: str = "",
+        **fields: int,
     ) -> None:
         version = _VERSIONS[kind][dtype == "int16"]
         self._out.operator(kind, version, inputs, output, options, **fields)
@@ -165,16 +172,14 @@ class _Translation:
             )
         return int(getattr(activations, FUSED[node.clamp]))
 
-    def _window(
-        self, node: Node, source: int, extent: Pair, fills: bool
-    ) -> tuple[int, int, tuple[int, ...]]:
-        """Image, padding mode and size; what neither mode says becomes an operator of its own."""
+    def _window(self, node: Node, source: int, extent: Pair, fills: bool) -> tuple[int, int]:
+        """Image and padding mode; what neither mode says becomes an operator of its own."""
         shape = self._shapes[node.inputs[0]]
         modes = self._out.schema.Padding
         if not any(node.padding):
-            return source, modes.VALID, shape
+            return source, modes.VALID
         if node.padding == same_padding((shape[0], shape[1]), extent, node.stride):
-            return source, modes.SAME, shape
+            return source, modes.SAME
         if not fills:
             raise UnsupportedError(
                 f"node {node.name!r}: TensorFlow Lite pads a pooling window by SAME only, "
@@ -187,12 +192,11 @@ class _Translation:
         padded = self._value(f"{node.name}_padded", larger, encoding)
         pads = self._out.constant(f"{node.name}_pads", amounts)
         self._operator("PAD", encoding.dtype, [source, pads], padded, "PadOptions")
-        return padded, modes.VALID, shape
+        return padded, modes.VALID
 
     def _parameters(self, node: Node, weight: np.ndarray, axis: int) -> list[int]:
         """Weight, its channels along `axis`, and bias."""
-        assert node.weight is not None
-        scales = np.asarray(node.weight.scales, np.float32)
+        scales = np.asarray(weight_of(node).scales, np.float32)
         channels = weight.shape[axis]
         wide = self._encoding(node).dtype == "int16"
         bias = np.zeros(channels) if node.bias is None else node.bias
@@ -205,12 +209,11 @@ class _Translation:
         ]
 
     def conv(self, node: Node) -> None:
-        assert node.weight is not None
-        codes = node.weight.codes
+        codes = weight_of(node).codes
         kernel = (codes.shape[0], codes.shape[1])
         extent = effective_kernel(kernel, node.dilation)
         (source,) = self._sources(node)
-        source, padding, shape = self._window(node, source, extent, fills=True)
+        source, padding = self._window(node, source, extent, fills=True)
         fields = {
             "padding": padding,
             "strideH": node.stride[0],
@@ -219,23 +222,19 @@ class _Translation:
             "dilationWFactor": node.dilation[1],
             "fusedActivationFunction": self._fused(node),
         }
-        size = window_output(
-            (shape[0], shape[1]), kernel, node.stride, node.padding, node.dilation
-        )
         kind, options, axis = "CONV_2D", "Conv2DOptions", 0
         if node.operator == "depthwise_conv2d":
             kind, options, axis = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", 3
-            fields["depthMultiplier"] = codes.shape[3] // shape[2]
+            fields["depthMultiplier"] = codes.shape[3] // self._shapes[node.inputs[0]][2]
         # Groups are implied by the sizes of image and filter.
         codes = np.moveaxis(codes, 2 if axis else 3, 0)
         operands = [source, *self._parameters(node, codes, axis)]
-        output = self._result(node, (*size, codes.shape[axis]))
+        output = self._result(node)
         self._operator(kind, self._encoding(node).dtype, operands, output, options, **fields)
 
     def dense(self, node: Node) -> None:
-        assert node.weight is not None
-        operands = [*self._sources(node), *self._parameters(node, node.weight.codes.T, 0)]
-        output = self._result(node, (node.weight.codes.shape[1],))
+        operands = [*self._sources(node), *self._parameters(node, weight_of(node).codes.T, 0)]
+        output = self._result(node)
         self._operator(
             "FULLY_CONNECTED",
             self._encoding(node).dtype,
@@ -245,28 +244,27 @@ class _Translation:
             fusedActivationFunction=self._fused(node),
         )
 
-    def _requantized(self, name: str, source: int, start: Encoding, output: int) -> None:
+    def _requantized(self, source: int, start: Encoding, output: int) -> None:
         self._operator("QUANTIZE", start.dtype, [source], output, "QuantizeOptions")
 
-    def _before(self, node: Node, shape: tuple[int, ...]) -> int:
+    def _before(self, node: Node) -> int:
         """The tensor that an operator which keeps its input's encoding writes to."""
-        output = self._result(node, shape)
+        output = self._result(node)
         start = self._encoding(node)
         if node.output == start:
             return output
-        return self._value(f"{node.name}_kept", shape, start)
+        return self._value(f"{node.name}_kept", self._shapes[node.name], start)
 
     def _behind(self, node: Node, kept: int) -> None:
         """Change the encoding of what was kept, if the node's own is another."""
         output = self._numbers[node.name]
         if kept != output:
-            self._requantized(node.name, kept, self._encoding(node), output)
+            self._requantized(kept, self._encoding(node), output)
 
     def pool(self, node: Node) -> None:
         (source,) = self._sources(node)
-        source, padding, shape = self._window(node, source, node.kernel, fills=False)
-        size = window_output((shape[0], shape[1]), node.kernel, node.stride, node.padding)
-        kept = self._before(node, (*size, shape[2]))
+        source, padding = self._window(node, source, node.kernel, fills=False)
+        kept = self._before(node)
         self._operator(
             "AVERAGE_POOL_2D" if node.operator == "avg_pool2d" else "MAX_POOL_2D",
             self._encoding(node).dtype,
@@ -283,10 +281,9 @@ class _Translation:
         self._behind(node, kept)
 
     def global_avg_pool(self, node: Node) -> None:
-        if node.clamp is not None:
-            raise UnsupportedError(f"node {node.name!r}: MEAN has no fused activation")
+        _unclamped(node, "MEAN")
         axes = self._out.constant(f"{node.name}_axes", np.array([1, 2], np.int32))
-        output = self._result(node, self._shapes[node.inputs[0]][2:])
+        output = self._result(node)
         self._operator(
             "MEAN",
             self._encoding(node).dtype,
@@ -298,7 +295,7 @@ class _Translation:
 
     def binary(self, node: Node) -> None:
         kind, options = {"add": ("ADD", "AddOptions"), "mul": ("MUL", "MulOptions")}[node.operator]
-        output = self._result(node, self._shapes[node.inputs[0]])
+        output = self._result(node)
         self._operator(
             kind,
             self._encoding(node).dtype,
@@ -309,27 +306,26 @@ class _Translation:
         )
 
     def concat(self, node: Node) -> None:
-        shapes = [self._shapes[name] for name in node.inputs]
+        _unclamped(node, "CONCATENATION")
         sources = self._sources(node)
         for index, name in enumerate(node.inputs):
             start = self._encoding(node, index)
             if start != node.output:
-                kept = self._value(f"{node.name}_{name}", shapes[index], node.output)
-                self._requantized(node.name, sources[index], start, kept)
+                kept = self._value(f"{node.name}_{name}", self._shapes[name], node.output)
+                self._requantized(sources[index], start, kept)
                 sources[index] = kept
-        output = self._result(node, (*shapes[0][:-1], sum(shape[-1] for shape in shapes)))
+        output = self._result(node)
         self._operator(
             "CONCATENATION",
             node.output.dtype,
             sources,
             output,
             "ConcatenationOptions",
-            axis=len(shapes[0]),
-            fusedActivationFunction=self._fused(node),
+            axis=len(self._shapes[node.name]),
         )
 
     def unary(self, node: Node) -> None:
-        output = self._result(node, self._shapes[node.inputs[0]])
+        output = self._result(node)
         kind, options, fields = _UNARY[node.operator]
         dtype = node.output.dtype if node.operator == "quantize" else self._encoding(node).dtype
         self._operator(kind, dtype, self._sources(node), output, options, **fields)
@@ -341,18 +337,20 @@ class _Translation:
                 f"node {node.name!r} clips to {node.clamp}; TensorFlow Lite has only "
                 f"{', '.join(kinds.values())}"
             )
-        output = self._result(node, self._shapes[node.inputs[0]])
-        self._operator(
-            kinds[node.clamp], self._encoding(node).dtype, self._sources(node), output
-        )
+        output = self._result(node)
+        self._operator(kinds[node.clamp], self._encoding(node).dtype, self._sources(node), output)
 
     def flatten(self, node: Node) -> None:
-        size = math.prod(self._shapes[node.inputs[0]])
-        shape = np.array([self._batch, size], np.int32)
+        shape = np.array([self._batch, *self._shapes[node.name]], np.int32)
         operands = [*self._sources(node), self._out.constant(f"{node.name}_shape", shape)]
-        kept = self._before(node, (size,))
+        kept = self._before(node)
         self._out.operator("RESHAPE", 1, operands, kept, "ReshapeOptions", newShape=shape)
         self._behind(node, kept)
+
+
+def _unclamped(node: Node, kind: str) -> None:
+    if node.clamp is not None:
+        raise UnsupportedError(f"node {node.name!r}: {kind} has no fused activation")
 
 
 _UNARY: dict[str, tuple[str, str, dict[str, int]]] = {

@@ -184,7 +184,7 @@ DIALECTS = {
         storage="int8",
         summary="XNNPACK where its delegate takes the operator: float32_rne, multipliers in "
         "float32; what it leaves runs in litert-builtin",
-        operators=DELEGATED,
+        operators=affine.with_int16_refused(DELEGATED),
         notes=_with_kinds_of_relu(_NOTES_DELEGATED),
     ),
     "litert-builtin": Dialect(
@@ -193,7 +193,7 @@ DIALECTS = {
         storage="int8",
         summary="optimized kernels and ruy: double_rounding_ties_up in vectors, double_rounding "
         "in the ends that do not fill one",
-        operators=BUILTIN,
+        operators=affine.with_int16_refused(BUILTIN),
         notes=_with_kinds_of_relu(_NOTES_BUILTIN),
     ),
     "litert-reference": Dialect(
@@ -201,7 +201,7 @@ DIALECTS = {
         runtime="litert-reference",
         storage="int8",
         summary="reference kernels: double_rounding, but float64_half_away in dense layers",
-        operators=REFERENCE,
+        operators=affine.with_int16_refused(REFERENCE),
         notes=_with_kinds_of_relu(_NOTES_REFERENCE),
     ),
 }

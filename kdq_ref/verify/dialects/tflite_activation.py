@@ -105,7 +105,7 @@ def _in_fixed_point(
         real = start.scale * 2.0 ** (31 - _FIXED_INTEGER_BITS)
         radius = int(15.0 * 2.0 ** (31 - _FIXED_INTEGER_BITS) / 2.0 ** math.frexp(real)[1])
         # Beyond that the radius is 0, and nothing is inside.
-        constants = quantized_multiplier(min(real, 2.0**29))
+        constants = quantized_multiplier(min(real, 2.0**30 - 1))
         x = centred(network, node, inputs[0])
         inside = np.clip(x, 1 - radius, radius - 1)
         raw = function(DOUBLE(inside, constants), _FIXED_INTEGER_BITS)
@@ -189,15 +189,14 @@ def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, 
     _check_zero_point(node)
     start = network.encodings[node.inputs[0]]
     beta = min(start.scale * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS), 2.0**31 - 1)
-    constants = quantized_multiplier(beta)
-    shift = int(constants.exponent[0])
+    shift = math.frexp(beta)[1]
     radius = int(31.0 * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS) / 2.0**shift)
+    # Beyond 2**30 the radius is 0: only the largest code counts, and no multiplier matters for it.
+    mantissa = int(quantized_multiplier(min(beta, 2.0**30 - 1)).multiplier[0])
     x = inputs[0].astype(np.int64)
     difference = x - x.max(axis=-1, keepdims=True)
     counts = difference >= -radius
-    exact = gemmlowp.multiply(
-        np.maximum(difference, -radius) << shift, int(constants.multiplier[0])
-    )
+    exact = gemmlowp.multiply(np.maximum(difference, -radius) << shift, mantissa)
     powers = gemmlowp.exp_on_negative_values(exact, _SOFTMAX_INTEGER_BITS)
     terms = gemmlowp.divide_by_power(powers, _SUM_INTEGER_BITS)
     total = np.where(counts, terms, 0).sum(axis=-1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -94,3 +94,30 @@ def split_by_channels(first: Scaling, rest: Scaling, lanes: int) -> Scaling:
         return np.where(vector, first(acc, constants), rest(acc, constants))
 
     return scale
+
+
+def with_int16_refused(operators: Mapping[str, Operator]) -> dict[str, Operator]:
+    """Operators that say so where int16 reaches one that was never compared with it.
+
+    Dense layers and convolutions take int16 activations; the others are described for int8.
+    """
+    return {
+        name: operator if name in _AFFINE else _refusing_int16(operator)
+        for name, operator in operators.items()
+    }
+
+
+_AFFINE = ("dense", "conv2d", "depthwise_conv2d")
+
+
+def _refusing_int16(inner: Operator) -> Operator:
+    def operator(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+        encodings = [node.output, *(network.encodings[name] for name in node.inputs)]
+        if any(encoding.dtype == "int16" for encoding in encodings):
+            raise UnsupportedError(
+                f"node {node.name!r}: {node.operator} of int16 is not described, only "
+                f"{', '.join(_AFFINE)} are"
+            )
+        return inner(network, node, inputs)
+
+    return operator

@@ -42,7 +42,7 @@ DIALECTS = {
         storage="int8",
         summary="double_rounding everywhere, multipliers in float64; sigmoid, tanh and softmax in "
         "fixed point",
-        operators=MICRO,
+        operators=affine.with_int16_refused(MICRO),
         notes={
             **_LITERT["litert-reference"].notes,
             "dense": "double_rounding, M in float64, per tensor and per channel",

@@ -15,6 +15,7 @@ _MODULES = {
     "litert-builtin": "litert",
     "litert-reference": "litert",
     "tflite-micro": "tflite_micro",
+    "cmsis-nn": "cmsis_nn",
 }
 
 NAMES = tuple(_MODULES)

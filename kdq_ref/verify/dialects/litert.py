@@ -15,6 +15,7 @@ from kdq_ref.verify.dialects import tflite_activation as activation
 from kdq_ref.verify.dialects import tflite_affine as affine
 from kdq_ref.verify.dialects import tflite_elementwise as elementwise
 from kdq_ref.verify.dialects import tflite_pooling as pooling
+from kdq_ref.verify.dialects.libm import tanhf
 from kdq_ref.verify.dialects.tflite_arithmetic import DOUBLE, TIES_UP
 from kdq_ref.verify.network import Encoding, Network, Node
 
@@ -32,7 +33,7 @@ REFERENCE: dict[str, Operator] = {
     "relu6": elementwise.relu,
     "clip": elementwise.relu,
     "sigmoid": activation.by_table(activation.sigmoid),
-    "tanh": activation.by_table(activation.tanhf),
+    "tanh": activation.by_table(tanhf),
     "hard_swish": activation.hard_swish,
     "softmax": activation.fixed_point_softmax,
 }
@@ -97,14 +98,14 @@ DELEGATED: dict[str, Operator] = {
     "global_avg_pool": xnnpack.global_avg_pool,
     "add": _where(xnnpack.takes_add, xnnpack.add, elementwise.add_with_vectors),
     "sigmoid": xnnpack.by_table(xnnpack.sigmoid),
-    "tanh": xnnpack.by_table(activation.tanhf),
+    "tanh": xnnpack.by_table(tanhf),
     "mul": _where(xnnpack.takes_mul, xnnpack.mul, elementwise.mul_with_vectors),
 }
 """Operators of XNNPACK, and of LiteRT where the delegate leaves them to it."""
 
 _TABLE = (
     "a table of 256 codes in float32: round(f(s_x * (q - z_x)) * (1 / s_y)) + z_y, half away from "
-    "zero; exp is glibc's expf"
+    "zero; expf and tanhf are glibc's, 2.28 to 2.40: the runtime takes the C library's"
 )
 _COMMON = {
     "max_pool2d": "codes; a QUANTIZE behind it where the encodings differ",

@@ -10,6 +10,7 @@ import numpy as np
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.dialect import Operator
 from kdq_ref.verify.dialects import gemmlowp
+from kdq_ref.verify.dialects.libm import expf
 from kdq_ref.verify.dialects.quantization import centred, codes_of, look_up
 from kdq_ref.verify.dialects.tflite_arithmetic import (
     DOUBLE,
@@ -23,43 +24,9 @@ _FIXED_INTEGER_BITS = 4
 _SOFTMAX_INTEGER_BITS, _SUM_INTEGER_BITS = 5, 12
 
 
-_STEPS = 32
-_POWERS = np.array([float(np.exp2(np.longdouble(i) / _STEPS)) for i in range(_STEPS)])
-_CUBIC = tuple(
-    float.fromhex(digits) / _STEPS**power
-    for digits, power in (
-        ("0x1.c6af84b912394p-5", 3),
-        ("0x1.ebfce50fac4f3p-3", 2),
-        ("0x1.62e42ff0c52d6p-1", 1),
-    )
-)
-_STEPS_PER_E = float.fromhex("0x1.71547652b82fep+0") * _STEPS
-
-
-def expf(x: np.ndarray) -> np.ndarray:
-    """``exp`` of float32 to the bit of glibc's ``expf``, which is not always correctly rounded.
-
-    ``2**(k/32)`` from a table times a cubic in the rest, in float64 (``sysdeps/ieee754/flt-32/
-    e_expf.c``, from ARM's optimized routines).
-    """
-    steps = _STEPS_PER_E * np.asarray(x, np.float32).astype(np.float64)
-    whole = np.rint(steps)
-    rest = steps - whole
-    index = whole.astype(np.int64)
-    cubic = (_CUBIC[0] * rest + _CUBIC[1]) * (rest * rest) + (_CUBIC[2] * rest + 1.0)
-    with np.errstate(over="ignore", under="ignore"):
-        scale = np.ldexp(_POWERS[index % _STEPS], index // _STEPS)
-        return (cubic * scale).astype(np.float32)
-
-
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """``1 / (1 + exp(-x))``, every step in float32."""
     return np.float32(1) / (np.float32(1) + expf(-x))
-
-
-def tanhf(x: np.ndarray) -> np.ndarray:
-    """``tanh`` of float32."""
-    return np.tanh(x.astype(np.float64)).astype(np.float32)
 
 
 def function_table(

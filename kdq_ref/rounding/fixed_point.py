@@ -73,7 +73,7 @@ def round_once(acc: np.ndarray, constants: Constants) -> np.ndarray:
     return (product + (np.int64(1) << (shift - 1))) >> shift
 
 
-def _high_half(acc: np.ndarray, constants: Constants) -> tuple[np.ndarray, np.ndarray]:
+def high_half(acc: np.ndarray, constants: Constants) -> tuple[np.ndarray, np.ndarray]:
     """gemmlowp's rounding doubling high multiply ``h``, and the right shift that is left to do."""
     m = constants.multiplier.astype(np.int64)
     left = np.maximum(constants.exponent, 0).astype(np.int64)
@@ -85,14 +85,14 @@ def _high_half(acc: np.ndarray, constants: Constants) -> tuple[np.ndarray, np.nd
 
 def round_twice(acc: np.ndarray, constants: Constants) -> np.ndarray:
     """Half up to ``h``, then ``h / 2**max(-e, 0)`` half away from zero."""
-    high, right = _high_half(acc, constants)
+    high, right = high_half(acc, constants)
     mask = (np.int64(1) << right) - 1
     remainder = high & mask
     return (high >> right) + (remainder > (mask >> 1) + (high < 0))
 
 
 def _round_twice_up(acc: np.ndarray, constants: Constants) -> np.ndarray:
-    high, right = _high_half(acc, constants)
+    high, right = high_half(acc, constants)
     return (high + ((np.int64(1) << right) >> 1)) >> right
 
 
@@ -103,6 +103,7 @@ single_rounding = Rule(
     source="TensorFlow Lite and LiteRT built with TFLITE_SINGLE_ROUNDING "
     "(kernels/internal/common.cc), ruy's portable and AVX2 paths (apply_multiplier.cc, "
     "kernel_avx2_fma.cc), CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
+    ties="up",
     uses=_USES,
     limits=_LIMITS,
     _constants=fixed_point_constants,
@@ -119,6 +120,7 @@ double_rounding = Rule(
     source="gemmlowp fixedpoint.h (SaturatingRoundingDoublingHighMul, RoundingDivideByPOT), "
     "TensorFlow Lite reference kernels and TensorFlow Lite Micro (kernels/internal/common.cc), "
     "CMSIS-NN's arm_nn_requantize by default",
+    ties="away from zero",
     uses=_USES,
     limits=_LIMITS,
     _constants=fixed_point_constants,
@@ -134,6 +136,7 @@ double_rounding_ties_up = Rule(
     "then (h + 2**(k - 1)) >> k with k = max(-e, 0), or h where k = 0",
     source="TensorFlow Lite's vectors, MultiplyByQuantizedMultiplier4Rows: vqrdmulhq_s32, then "
     "vrshlq_s32 (kernels/internal/common.h)",
+    ties="up",
     uses=_USES,
     limits=_LIMITS,
     _constants=fixed_point_constants,

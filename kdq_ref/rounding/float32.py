@@ -77,6 +77,7 @@ float32_rne = Rule(
     formula="rne(float32(acc) * float32(float32(s_x * s_w) / s_y))",
     source="ONNX Runtime MLAS (MlasRequantizeOutput, core/mlas/lib/quantize.cpp), XNNPACK's fp32 "
     "kernels (src/qs8-requantization/fp32-*.c), PyTorch's copy of QNNPACK",
+    ties="to even",
     uses=("scale",),
     limits=(0.0, float(np.finfo(np.float32).max)),
     _constants=_constants,
@@ -92,6 +93,7 @@ fbgemm = Rule(
     "float32, acc without bias; -2**31 where that does not fit int32",
     source="FBGEMM requantizeOutputProcessingAvx2 (src/QuantUtilsAvx2.cc) as PyTorch calls it on "
     "x86 (ATen/native/quantized/cpu/qlinear.cpp, qconv.cpp)",
+    ties="to even",
     uses=("scale", "bias"),
     limits=(0.0, float(np.finfo(np.float32).max)),
     _constants=_constants,

@@ -63,6 +63,7 @@ rndnu = Rule(
     source="XNNPACK's rndnu kernels (src/qs8-requantization/qs8-requantization-rndnu-scalar.c, "
     "xnn_init_qs8_conv_minmax_rndnu_scalar_params), which its NEON kernels equal: vqdmulhq_s32, "
     "then vrshlq_s32",
+    ties="up",
     uses=("multiplier", "exponent"),
     limits=(0.0, 2.0**_RNDNU_MAX),
     _constants=_constants,
@@ -78,6 +79,7 @@ qnnpack = Rule(
     "m * 2**(e - 31) = float32(float32(s_x * s_w) / s_y)",
     source="QNNPACK qnnp_q31_requantize and qnnp_compute_scalar_requantization_params "
     "(src/qnnpack/requantization.h)",
+    ties="away from zero",
     uses=("multiplier", "exponent"),
     limits=(0.0, 1.0),
     _constants=_constants,

@@ -47,6 +47,7 @@ float64_half_away = Rule(
     formula="round_half_away(float64(acc) * (s_x * s_w / s_y)), all in float64",
     source="LiteRT's reference FullyConnected and FullyConnectedPerChannel with scales "
     "(tflite/kernels/internal/reference/integer_ops/fully_connected.h)",
+    ties="away from zero",
     uses=("real",),
     limits=_LIMITS,
     _constants=_constants,
@@ -62,6 +63,7 @@ onnx_spec = Rule(
     source="the text of ONNX QLinearMatMul, QLinearConv and QuantizeLinear: saturate((x / y_scale) "
     "+ y_zero_point), x / y_scale rounded to nearest, ties to even; it names no precision, "
     "float64 stands for real numbers",
+    ties="to even",
     uses=("real",),
     limits=_LIMITS,
     _constants=_constants,

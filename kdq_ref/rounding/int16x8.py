@@ -62,6 +62,7 @@ reduced_16x8 = Rule(
     source="TensorFlow Lite MultiplyByQuantizedMultiplier(int64_t, ...), both builds "
     "(kernels/internal/common.cc), CMSIS-NN arm_nn_requantize_s64 with REDUCE_MULTIPLIER: int64 "
     "biases",
+    ties="up",
     uses=_USES,
     limits=(0.0, 2.0**_MAX_EXPONENT),
     _constants=fixed_point_constants,
@@ -76,6 +77,7 @@ single_rounding_16x8 = Rule(
     formula="(acc * m + 2**(30 - e)) >> (31 - e), acc modulo 2**32",
     source="TensorFlow Lite with int32 biases, built with TFLITE_SINGLE_ROUNDING; CMSIS-NN "
     "arm_convolve_s16 with is_int32_bias, built with CMSIS_NN_USE_SINGLE_ROUNDING",
+    ties="up",
     uses=_USES,
     limits=(0.0, 2.0**30),
     _constants=fixed_point_constants,
@@ -91,6 +93,7 @@ double_rounding_16x8 = Rule(
     "then h / 2**max(-e, 0) rounded half away from zero",
     source="TensorFlow Lite's reference kernels with int32 biases; CMSIS-NN arm_convolve_s16 with "
     "is_int32_bias (arm_nn_requantize), by default",
+    ties="away from zero",
     uses=_USES,
     limits=(0.0, 2.0**30),
     _constants=fixed_point_constants,

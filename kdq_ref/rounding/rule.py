@@ -75,6 +75,8 @@ class Rule:
         The definition in one line.
     source : str
         Who computes so, and where that is written.
+    ties : str
+        Where its last rounding takes a tie: ``"up"``, ``"away from zero"`` or ``"to even"``.
     uses : tuple of str
         The fields of :class:`Constants` that it reads.
     limits : tuple of float
@@ -86,6 +88,7 @@ class Rule:
     c_id: int
     formula: str
     source: str
+    ties: str
     uses: tuple[str, ...]
     limits: tuple[float, float]
     _constants: Callable[[np.ndarray, np.ndarray, np.ndarray], Constants]

@@ -46,9 +46,7 @@ def scaled_network(problem: Problem) -> Network:
         )
         for node in graph.nodes
     )
-    return Network(
-        {"input": encodings["input"]}, {"input": graph.input_shape}, nodes, graph.output
-    )
+    return Network({"input": encodings["input"]}, {"input": graph.input_shape}, nodes, graph.output)
 
 
 def _operator(problem: Problem, node: IntNode) -> str:

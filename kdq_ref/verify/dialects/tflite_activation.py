@@ -11,7 +11,7 @@ from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.dialect import Operator
 from kdq_ref.verify.dialects import gemmlowp
 from kdq_ref.verify.dialects.libm import expf
-from kdq_ref.verify.dialects.quantization import centred, codes_of, look_up
+from kdq_ref.verify.dialects.quantization import centred, codes_of, dequantize, look_up
 from kdq_ref.verify.dialects.tflite_arithmetic import (
     DOUBLE,
     finished,
@@ -36,9 +36,7 @@ def function_table(
 
     ``round(f(s_x * (q - z_x)) * (1 / s_y)) + z_y``, half away.
     """
-    real = np.float32(start.scale) * (codes_of(start).astype(np.int64) - start.zero_point).astype(
-        np.float32
-    )
+    real = dequantize(codes_of(start), start)
     inverse = np.float32(1) / np.float32(end.scale)
     steps = round_half_away(function(real).astype(np.float32) * inverse)
     return np.clip(steps + np.float32(end.zero_point), *end.limits).astype(end.dtype)

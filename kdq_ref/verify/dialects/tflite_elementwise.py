@@ -18,6 +18,7 @@ from kdq_ref.verify.dialects.tflite_arithmetic import (
     DOUBLE,
     TIES_UP,
     activation_limits,
+    check_sum_scales,
     converted,
     finished,
     quantized_multiplier,
@@ -54,6 +55,7 @@ def _add_constants(network: Network, node: Node) -> tuple[Constants, Constants, 
     # Both in float32, and exact: doubling and a power of two.
     twice = np.float32(2) * max(a, b)
     end = np.float32(1 << _LEFT_SHIFT) * np.float32(node.output.scale)
+    check_sum_scales(node.name, float(max(a, b)), node.output.scale)
     return (
         quantized_multiplier(float(a) / float(twice)),
         quantized_multiplier(float(b) / float(twice)),

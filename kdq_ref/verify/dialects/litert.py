@@ -140,7 +140,7 @@ _NOTES_REFERENCE = {
     "sigmoid": _TABLE,
     "tanh": _TABLE,
     "softmax": "gemmlowp's fixed point: exponentials in Q0, their sum in Q12, a reciprocal by "
-    "Newton's method (reference/softmax.h)",
+    "Newton's method (reference/softmax.h); a sum of 512 (as many equal codes) aborts the process",
 }
 _NOTES_BUILTIN = {
     **_NOTES_REFERENCE,

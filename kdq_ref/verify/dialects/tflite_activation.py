@@ -22,6 +22,7 @@ from kdq_ref.verify.network import Encoding, Network, Node
 
 _FIXED_INTEGER_BITS = 4
 _SOFTMAX_INTEGER_BITS, _SUM_INTEGER_BITS = 5, 12
+_LARGEST_SUM = 512
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -150,9 +151,20 @@ def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, 
 
     ``reference/softmax.h``; what lies further below the largest code than ``exp`` can express in
     Q5 counts as nothing.
+
+    Raises
+    ------
+    UnsupportedError
+        Where the runtimes end the process (``TFLITE_CHECK``): a sum of exponentials of 512 or more,
+        which 512 equal codes have, or a scale of ``2**-26`` or less.
     """
     _check_zero_point(node)
     start = network.encodings[node.inputs[0]]
+    if start.scale <= 2.0 ** (_SOFTMAX_INTEGER_BITS - 31):
+        raise UnsupportedError(
+            f"node {node.name!r}: the reference kernel of softmax aborts the process where the "
+            f"scale is 2**-26 or less, as {start.scale} is"
+        )
     beta = min(start.scale * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS), 2.0**31 - 1)
     shift = math.frexp(beta)[1]
     radius = int(31.0 * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS) / 2.0**shift)
@@ -165,6 +177,12 @@ def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, 
     powers = gemmlowp.exp_on_negative_values(exact, _SOFTMAX_INTEGER_BITS)
     terms = gemmlowp.divide_by_power(powers, _SUM_INTEGER_BITS)
     total = np.where(counts, terms, 0).sum(axis=-1, keepdims=True)
+    if (total >= _LARGEST_SUM << (31 - _SUM_INTEGER_BITS)).any():
+        raise UnsupportedError(
+            f"node {node.name!r}: the reference kernel of softmax aborts the process where the sum "
+            f"of exponentials reaches {_LARGEST_SUM}: too many of {x.shape[-1]} codes are near "
+            f"the largest"
+        )
     # GetReciprocal: the sum as (1 + a) * 2**over_unit.
     headroom = 32 - np.frexp(total.astype(np.float64))[1]
     over_unit = _SUM_INTEGER_BITS - headroom

@@ -111,3 +111,19 @@ def test_what_is_far_below_the_maximum_counts_as_nothing() -> None:
         assert result.tolist() == [[127, -128], [0, 0]]
     with pytest.raises(UnsupportedError, match="zero point -128"):
         _run(activation.fixed_point_softmax, start, Encoding("int8", 1 / 256, 0), codes)
+
+
+def test_softmax_that_would_end_the_process_is_refused() -> None:
+    """512 equal codes, or a scale of 2**-26; the optimized kernel takes both."""
+    start = Encoding("int8", 0.5, 0)
+    for classes, refused in ((511, False), (512, True)):
+        codes = np.zeros((2, classes), np.int8)
+        codes[0, 0] = 127
+        assert _run(activation.float_softmax, start, _PROBABILITY, codes)[1, 0] == -127
+        if refused:
+            with pytest.raises(UnsupportedError, match="sum of exponentials reaches 512"):
+                _run(activation.fixed_point_softmax, start, _PROBABILITY, codes)
+        else:
+            assert _run(activation.fixed_point_softmax, start, _PROBABILITY, codes)[1, 0] == -127
+    with pytest.raises(UnsupportedError, match=r"where the scale is 2\*\*-26 or less"):
+        _run(activation.fixed_point_softmax, Encoding("int8", 2.0**-26, 0), _PROBABILITY)

@@ -102,7 +102,7 @@ DELEGATED: dict[str, Operator] = {
     "dense": _where(xnnpack.takes_affine, xnnpack.affine, _dense),
     "conv2d": _where(xnnpack.takes_affine, xnnpack.affine, _conv2d),
     "depthwise_conv2d": _where(xnnpack.takes_affine, xnnpack.affine, BUILTIN["depthwise_conv2d"]),
-    **pooling.keeping(_changed),
+    **pooling.keeping(_changed, xnnpack.limits),
     "global_avg_pool": xnnpack.global_avg_pool,
     "add": _where(xnnpack.takes_add, xnnpack.add, elementwise.add_with_vectors),
     "sigmoid": xnnpack.by_table(xnnpack.sigmoid),
@@ -166,6 +166,8 @@ _NOTES_DELEGATED = {
     "dense": "float32_rne, zero point behind the rounding; the model is refused where M >= 256",
     "conv2d": "as dense",
     "depthwise_conv2d": "as dense",
+    "max_pool2d": "codes; a bound of a fused clamp is rne(bound / s + z), the zero point inside the "
+    "rounding, as in every operator of XNNPACK; a QUANTIZE behind it where the encodings differ",
     "avg_pool2d": "not delegated: litert-builtin, and XNNPACK's QUANTIZE behind it",
     "global_avg_pool": "rne(sum(q) * m + (z_y - z_x * n * m)) in float32, m = s_x / s_y * (1 / n): "
     "the zero point is inside the rounding",

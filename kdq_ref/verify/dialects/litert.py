@@ -166,8 +166,8 @@ _NOTES_DELEGATED = {
     "dense": "float32_rne, zero point behind the rounding; the model is refused where M >= 256",
     "conv2d": "as dense",
     "depthwise_conv2d": "as dense",
-    "max_pool2d": "codes; a bound of a fused clamp is rne(bound / s + z), the zero point inside the "
-    "rounding, as in every operator of XNNPACK; a QUANTIZE behind it where the encodings differ",
+    "max_pool2d": "codes; a bound of a fused clamp is rne(bound / s + z), the zero point inside "
+    "the rounding, as in every operator of XNNPACK; a QUANTIZE where the encodings differ",
     "avg_pool2d": "not delegated: litert-builtin, and XNNPACK's QUANTIZE behind it",
     "global_avg_pool": "rne(sum(q) * m + (z_y - z_x * n * m)) in float32, m = s_x / s_y * (1 / n): "
     "the zero point is inside the rounding",

@@ -173,7 +173,8 @@ _NOTES_DELEGATED = {
     "the zero point is inside the rounding",
     "add": "multipliers of 21 bits at the most, half up; litert-builtin where s_x / s_y is not in "
     "[2**-10, 2**8)",
-    "mul": "float32_rne; litert-builtin where s_a * s_b / s_y is not in [2**-16, 2**8)",
+    "mul": "float32_rne, but a value times itself rne(x * x * (1 / s_y) + z_y) in float32; "
+    "litert-builtin where s_a * s_b / s_y is not in [2**-16, 2**8)",
     "relu": "not delegated: litert-builtin",
     "sigmoid": "a table: rne(f(x) * (1 / s_y) + z_y) in float32, f in float64; the zero point is "
     "inside the rounding",

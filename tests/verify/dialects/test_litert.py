@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from strategies.dialects import agrees, dense_network, installed
-from strategies.tflite_networks import NETWORKS, assert_network, assert_wide
+from strategies.tflite_networks import (
+    NETWORKS,
+    assert_network,
+    assert_random_networks,
+    assert_wide,
+)
 
 from kdq_ref.verify.check import check
 from kdq_ref.verify.dialects import get_dialect
@@ -76,3 +81,9 @@ def test_clamps_at_ties(name: str, operator: str) -> None:
             np.testing.assert_array_equal(
                 dialect.run(network, x)["y"], oracle.run(network, x)["y"], err_msg=str(encoding)
             )
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_operators_in_any_order(name: str) -> None:
+    """What a runtime fuses or rewrites: XNNPACK makes a square of a value times itself."""
+    assert_random_networks(name)

@@ -85,5 +85,21 @@ def test_clamps_at_ties(name: str, operator: str) -> None:
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_operators_in_any_order(name: str) -> None:
-    """What a runtime fuses or rewrites: XNNPACK makes a square of a value times itself."""
+    """What a runtime might fuse or rewrite, it does without a trace."""
     assert_random_networks(name)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_value_times_itself(name: str) -> None:
+    """Every code squared, halves among them: a product in LiteRT, a table in XNNPACK."""
+    dialect, oracle = get_dialect(name), installed(name)
+    codes = {"x": np.arange(-128, 128).astype(np.int8)[None]}
+    for zero_point in (-128, -5, 0, 57):
+        source = Encoding("int8", 0.125, zero_point)
+        for step, clamp in ((0.125, None), (2.0, (0.0, 6.0)), (0.3, None)):
+            end = Encoding("int8", float(np.float32(step)), zero_point)
+            node = Node("y", "mul", ("x", "x"), end, clamp=clamp)
+            network = Network({"x": source}, {"x": (256,)}, (node,), "y")
+            np.testing.assert_array_equal(
+                dialect.run(network, codes)["y"], oracle.run(network, codes)["y"]
+            )

@@ -8,9 +8,13 @@ from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.verify.dialect import Dialect
 
 _MODULES = {
+    "kdq": "kdq",
     "onnxruntime": "onnxruntime",
     "onnxruntime-s8": "onnxruntime",
     "onnxruntime-avx2-default": "onnxruntime",
+    "pytorch-fbgemm": "pytorch",
+    "pytorch-onednn": "pytorch",
+    "pytorch-qnnpack": "pytorch",
     "litert": "litert",
     "litert-builtin": "litert",
     "litert-reference": "litert",

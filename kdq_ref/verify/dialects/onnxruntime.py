@@ -13,6 +13,7 @@ from kdq_ref.rounding import float32_rne
 from kdq_ref.verify.accumulators import Product, accumulate, biased, exact_product, weight_of
 from kdq_ref.verify.dialect import Dialect, Operator
 from kdq_ref.verify.dialects import mlas_activations, mlas_softmax
+from kdq_ref.verify.dialects.pairs import saturating_product
 from kdq_ref.verify.dialects.quantization import (
     centred,
     codes_of,
@@ -26,25 +27,6 @@ from kdq_ref.verify.float_steps import fma32, to_int32
 from kdq_ref.verify.network import Network, Node, real_bounds
 
 Inputs = tuple[np.ndarray, ...]
-
-
-def saturating_product(columns: np.ndarray, weights: np.ndarray, zero_point: int) -> np.ndarray:
-    """Sums as ``vpmaddubsw`` and ``vpmaddwd`` make them; see :data:`Product`.
-
-    uint8 codes and int8 weights are multiplied as they are, in pairs along K from the first;
-    each sum of two saturates to int16, and these are added exactly. The zero point is subtracted
-    afterwards, as ``zero_point * sum(weights)``, from a sum that may have saturated.
-    """
-    groups, rows, k = columns.shape
-    total = np.zeros((groups, rows, weights.shape[2]), np.int32)
-    x, w = columns.astype(np.int32), weights.astype(np.int32)
-    for p in range(0, k, 2):
-        pair = x[:, :, p, None] * w[:, None, p]
-        if p + 1 < k:
-            pair += x[:, :, p + 1, None] * w[:, None, p + 1]
-        np.clip(pair, -32768, 32767, out=pair)
-        total += pair
-    return total.astype(np.int64) - zero_point * weights.astype(np.int64).sum(1)[:, None, :]
 
 
 def _affine(product: Product, network: Network, node: Node, inputs: Inputs) -> np.ndarray:

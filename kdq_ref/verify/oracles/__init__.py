@@ -12,8 +12,12 @@ from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.verify.oracle import Oracle
 
 _MODULES = {
+    "kdq": "kdq",
     "onnxruntime": "onnxruntime",
     "onnxruntime-exact": "onnxruntime",
+    "pytorch-fbgemm": "pytorch",
+    "pytorch-onednn": "pytorch",
+    "pytorch-qnnpack": "pytorch",
     "litert": "litert",
     "litert-builtin": "litert",
     "litert-reference": "litert",

@@ -25,6 +25,7 @@ from kdq_ref.verify.dialects import tflite_elementwise as elementwise
 from kdq_ref.verify.dialects import tflite_pooling as pooling
 from kdq_ref.verify.dialects.libm import tanhf
 from kdq_ref.verify.dialects.tflite_arithmetic import DOUBLE, TIES_UP
+from kdq_ref.verify.dialects.xnnpack_tables import is_square
 from kdq_ref.verify.network import Encoding, Network, Node
 
 REFERENCE: dict[str, Operator] = {
@@ -107,7 +108,11 @@ DELEGATED: dict[str, Operator] = {
     "add": _where(xnnpack.takes_add, xnnpack.add, elementwise.add_with_vectors),
     "sigmoid": xnnpack.by_table(xnnpack.sigmoid),
     "tanh": xnnpack.by_table(tanhf),
-    "mul": _where(xnnpack.takes_mul, xnnpack.mul, elementwise.mul_with_vectors),
+    "mul": _where(
+        xnnpack.takes_mul,
+        _where(is_square, xnnpack.square, xnnpack.mul),
+        elementwise.mul_with_vectors,
+    ),
 }
 """Operators of XNNPACK, and of LiteRT where the delegate leaves them to it."""
 
@@ -173,8 +178,9 @@ _NOTES_DELEGATED = {
     "the zero point is inside the rounding",
     "add": "multipliers of 21 bits at the most, half up; litert-builtin where s_x / s_y is not in "
     "[2**-10, 2**8)",
-    "mul": "float32_rne, but a value times itself rne(x * x * (1 / s_y) + z_y) in float32; "
-    "litert-builtin where s_a * s_b / s_y is not in [2**-16, 2**8)",
+    "mul": "float32_rne, but a value times itself that is not behind a chain of tables "
+    "rne(x * x * (1 / s_y) + z_y) in float32; litert-builtin where s_a * s_b / s_y is not in "
+    "[2**-16, 2**8)",
     "relu": "not delegated: litert-builtin",
     "sigmoid": "a table: rne(f(x) * (1 / s_y) + z_y) in float32, f in float64; the zero point is "
     "inside the rounding",

@@ -89,17 +89,16 @@ def takes_mul(network: Network, node: Node) -> bool:
 
 
 def mul(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """``rne((a - z_a) * (b - z_b) * (s_a * s_b / s_y))`` in float32.
-
-    A value times itself becomes a square when XNNPACK optimizes its graph, and that is a table:
-    ``rne(x * x * (1 / s_y) + z_y)`` of the real x, the zero point inside the rounding.
-    """
-    if node.inputs[0] == node.inputs[1]:
-        codes = by_table(np.square)(network, node, inputs)
-        return np.clip(codes, *limits(node.output, node.clamp)).astype(node.output.dtype)
+    """``rne((a - z_a) * (b - z_b) * (s_a * s_b / s_y))`` in float32."""
     product = centred(network, node, inputs[0]) * centred(network, node, inputs[1], 1)
     scaled = product.astype(np.float32) * _product_ratio(network, node)
     return _stored(np.rint(scaled).astype(np.int64), node.output, node.clamp)
+
+
+def square(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """``rne(x * x * (1 / s_y) + z_y)`` of the real x, in float32: by table, then the clamp."""
+    codes = by_table(np.square)(network, node, inputs)
+    return np.clip(codes, *limits(node.output, node.clamp)).astype(node.output.dtype)
 
 
 def takes_change(start: Encoding, end: Encoding) -> bool:

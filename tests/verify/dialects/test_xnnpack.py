@@ -83,12 +83,11 @@ def test_products_round_half_to_even() -> None:
 
 
 def test_a_value_times_itself_is_a_square_by_table() -> None:
-    """1 / 2 + 1 is 1.5, to even 2; of two equal values it is 0 + 1."""
+    """1 / 2 + 1 is 1.5, to even 2; as a product it is 0 + 1."""
     source, end = Encoding("int8", 1.0, 0), Encoding("int8", 2.0, 1)
-    node = Node("y", "mul", ("x", "x"), end)
-    network = Network({"x": source}, {"x": (1,)}, (node,), "y")
-    assert _run(xnnpack.mul, network, [1, -3], [1, -3]) == [2, 6]
-    assert _run(xnnpack.mul, _binary("mul", source, source, end), [1, -3], [1, -3]) == [1, 5]
+    network = _binary("mul", source, source, end)
+    assert _run(xnnpack.square, network, [1, -3], [1, -3]) == [2, 6]
+    assert _run(xnnpack.mul, network, [1, -3], [1, -3]) == [1, 5]
 
 
 def test_a_change_of_encoding_has_eight_bits_behind_the_point() -> None:

@@ -94,7 +94,7 @@ fixed_point_tanh = _in_fixed_point(gemmlowp.tanh, 7, 0)
 Whatever the output's encoding is said to be, it is taken for a scale of 1/128, no zero point."""
 
 
-def _sixteen_bits(real: np.float32) -> tuple[int, int]:
+def _sixteen_bits(real: float) -> tuple[int, int]:
     """Mantissa of 16 bits and exponent (``DownScaleInt32ToInt16Multiplier``)."""
     constants = quantized_multiplier(float(real))
     return (int(constants.multiplier[0]) + (1 << 15)) >> 16, int(constants.exponent[0])
@@ -121,17 +121,34 @@ def _divide_16(x: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def hard_swish(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """``x * relu6(x + 3) / 6`` in 16-bit fixed point (``reference/hard_swish.h``)."""
-    start, end = network.encodings[node.inputs[0]], node.output
-    fine = np.float32(1 / 128) * np.float32(start.scale)
-    out_mantissa, out_exponent = _sixteen_bits(fine / np.float32(end.scale))
-    relu_mantissa, relu_exponent = _sixteen_bits(fine / np.float32(3.0 / 32768.0))
+    """``x * relu6(x + 3) / 6`` in 16-bit fixed point, both multipliers formed in float32.
+
+    LiteRT's (``reference/hard_swish.h``).
+    """
+    fine = np.float32(network.encodings[node.inputs[0]].scale / 128)
+    quotients = fine / np.float32(node.output.scale), fine / np.float32(3 / 32768)
+    return _hard_swish(network, node, inputs[0], *quotients)
+
+
+def hard_swish_in_float64(
+    network: Network, node: Node, inputs: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """The same with multipliers formed in float64: TensorFlow Lite Micro's."""
+    fine = network.encodings[node.inputs[0]].scale / 128
+    return _hard_swish(network, node, inputs[0], fine / node.output.scale, fine / (3 / 32768))
+
+
+def _hard_swish(
+    network: Network, node: Node, codes: np.ndarray, out: float, relu: float
+) -> np.ndarray:
+    out_mantissa, out_exponent = _sixteen_bits(out)
+    relu_mantissa, relu_exponent = _sixteen_bits(relu)
     if out_exponent > 0:
         raise UnsupportedError(
             f"node {node.name!r}: TensorFlow Lite refuses a hard-swish whose output scale is "
             f"below 1/128 of the input's"
         )
-    x = centred(network, node, inputs[0]) << 7
+    x = centred(network, node, codes) << 7
     preshift = _high_16(x, out_mantissa, 1 << 14)
     gate = x
     if relu_exponent > 0:
@@ -143,7 +160,7 @@ def hard_swish(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> 
         gate = _divide_16(gate, -relu_exponent)
     gate = (gate + (1 << 15)) >> 1
     product = _high_16(gate, preshift, 0)
-    return finished(_divide_16(product, -out_exponent), end)
+    return finished(_divide_16(product, -out_exponent), node.output)
 
 
 def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -78,7 +78,18 @@ def test_hard_swish_is_near_the_function(scale: float, zero_point: int) -> None:
     x = _reals(start)
     exact = x * np.clip(x + 3, 0, 6) / 6
     end = Encoding("int8", float(np.float32(max(np.abs(exact).max(), 0.5) / 120)), -3)
-    assert np.abs(_run(activation.hard_swish, start, end) - (exact / end.scale - 3)).max() < 1.5
+    for kernel in (activation.hard_swish, activation.hard_swish_in_float64):
+        assert np.abs(_run(kernel, start, end) - (exact / end.scale - 3)).max() < 1.5
+
+
+def test_multipliers_of_hard_swish_are_float32_or_float64() -> None:
+    """20676 or 20675 of 2**15, where LiteRT and TensorFlow Lite Micro differ in one code."""
+    start = Encoding("int8", float(np.float32(0.20219402)), -128)
+    end = Encoding("int8", float(np.float32(0.04005643)), -60)
+    first = _run(activation.hard_swish, start, end)
+    second = _run(activation.hard_swish_in_float64, start, end)
+    assert np.flatnonzero(first != second).size == 1
+    assert int((first.astype(int) - second).max()) == 1
 
 
 def test_hard_swish_of_a_coarse_output_is_minus_one_or_zero() -> None:

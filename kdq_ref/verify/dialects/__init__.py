@@ -12,6 +12,8 @@ _MODULES = {
     "onnxruntime": "onnxruntime",
     "onnxruntime-s8": "onnxruntime",
     "onnxruntime-avx2-default": "onnxruntime",
+    "onnx-spec": "onnx",
+    "onnx-reference-evaluator": "onnx",
     "pytorch-fbgemm": "pytorch",
     "pytorch-onednn": "pytorch",
     "pytorch-qnnpack": "pytorch",

@@ -15,6 +15,7 @@ _MODULES = {
     "kdq": "kdq",
     "onnxruntime": "onnxruntime",
     "onnxruntime-exact": "onnxruntime",
+    "onnx-reference": "onnx_reference",
     "pytorch-fbgemm": "pytorch",
     "pytorch-onednn": "pytorch",
     "pytorch-qnnpack": "pytorch",

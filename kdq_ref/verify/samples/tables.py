@@ -15,7 +15,7 @@ from kdq_ref.verify.samples.drawing import (
     zero_point,
 )
 
-_ROWS = 4
+_ROWS = 16
 _ALL = np.arange(-128, 128).astype(np.int8)
 _FIXED = {
     "sigmoid": Encoding("int8", 1 / 256, -128),

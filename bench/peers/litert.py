@@ -12,7 +12,6 @@ import numpy as np
 
 from bench.models import Problem
 from bench.peers import Runner, Unsupported
-from bench.peers.scaled_network import scaled_network
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.oracles.litert import ORACLES
 from kdq_ref.verify.oracles.tflite_model import build_model
@@ -29,11 +28,12 @@ class LiteRT:
     def prepare(self, problem: Problem, threads: int) -> Runner:
         """Build the flatbuffer and allocate the interpreter's tensors."""
         try:
-            model = build_model(scaled_network(problem), problem.batch)
+            model = build_model(problem.model.network, problem.batch)
             interpreter = _ORACLE.interpreter(model.content, threads)
         except UnsupportedError as fault:
             raise Unsupported(str(fault)) from fault
-        interpreter.set_tensor(model.tensors["input"], problem.codes)
+        (source,) = model.inputs
+        interpreter.set_tensor(model.tensors[source], problem.codes)
         result = interpreter.get_output_details()[0]["index"]
 
         def codes() -> np.ndarray:

@@ -17,6 +17,11 @@ _MODULES = {
     "pytorch-fbgemm": "pytorch",
     "pytorch-onednn": "pytorch",
     "pytorch-qnnpack": "pytorch",
+    "litert": "litert",
+    "litert-builtin": "litert",
+    "litert-reference": "litert",
+    "tflite-micro": "tflite_micro",
+    "cmsis-nn": "cmsis_nn",
 }
 
 NAMES = tuple(_MODULES)

@@ -19,6 +19,10 @@ _MODULES = {
     "pytorch-fbgemm": "pytorch",
     "pytorch-onednn": "pytorch",
     "pytorch-qnnpack": "pytorch",
+    "litert": "litert",
+    "litert-builtin": "litert",
+    "litert-reference": "litert",
+    "tflite-micro": "tflite_micro",
 }
 
 NAMES = tuple(_MODULES)

@@ -1,0 +1,1 @@
+"""Whether something computes what it should."""

@@ -1,0 +1,142 @@
+"""Whether a result depends on anything but its inputs, and on what: one thing is varied at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kdq_ref.verify.kernel.pipeline import compute
+from kdq_ref.verify.kernel.problem import matrix
+from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Setting, Trial
+
+_FILLS = (0x00, 0x5A, 0xFF)
+_REPEATS = 3
+# Not output_fill: outputs that are not written, or added to, are models of the diagnosis.
+_MEMORY = (
+    ("scratch_fill", "uninitialised_scratch", "uses uninitialised scratch memory"),
+    ("stack_fill", "uninitialised_stack", "uses an uninitialised variable on the stack"),
+    ("heap_fill", "uninitialised_heap", "uses uninitialised memory from malloc"),
+)
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """What a result depends on, and calls that show it."""
+
+    cause: str
+    words: str
+    evidence: str
+    trial: Trial
+
+
+def elements(call: Call, output: np.ndarray) -> bytes:
+    """The elements of an output without its gaps."""
+    problem = call.problem
+    view = matrix(output, problem.rows, problem.channels, problem.output_stride)
+    return view.tobytes()
+
+
+def is_right(call: Call, outcome: Outcome) -> bool:
+    """Whether the last call of a trial returned what the specification does."""
+    if outcome.kind != "done":
+        return outcome.kind in ("refused", "skipped")
+    return np.array_equal(outcome.outputs[-1], compute(call.problem, call.memory()))
+
+
+def unstable(runner: Runner, call: Call, before: Sequence[Call]) -> Dependence | None:
+    """Return what the result of a wrong call depends on; None if on its inputs only.
+
+    Parameters
+    ----------
+    runner : Runner
+    call : Call
+        Wrong when it ran after the calls ``before``.
+    before : sequence of Call
+        The latest last.
+    """
+    alone = [runner.alone(Trial((call,))) for _ in range(_REPEATS)]
+    if any(outcome.kind != "done" for outcome in alone):
+        return None
+    for field, cause, words in _MEMORY:
+        found = _depends_on(runner, call, field)
+        if found is not None:
+            return Dependence(cause, words, _differs(found), found)
+    results = {elements(call, outcome.outputs[0]) for outcome in alone}
+    if len(results) > 1:
+        evidence = f"{len(results)} different results of {_REPEATS} equal calls in new processes"
+        return Dependence("nondeterministic", "is not deterministic", evidence, Trial((call,)))
+    if is_right(call, alone[0]):
+        return _depends_on_history(runner, call, before)
+    return None
+
+
+def _depends_on(runner: Runner, call: Call, field: str) -> Trial | None:
+    """Two calls with another fill whose results differ, each the same when repeated."""
+    seen: dict[bytes, Call] = {}
+    for fill in _FILLS:
+        changed = Call(call.problem, replace(call.setting, **{field: fill}))
+        outcomes = [runner.alone(Trial((changed,))) for _ in range(2)]
+        if any(outcome.kind != "done" for outcome in outcomes):
+            return None
+        results = {elements(changed, outcome.outputs[0]) for outcome in outcomes}
+        if len(results) > 1:
+            return None
+        seen.setdefault(results.pop(), changed)
+    return Trial(tuple(seen.values())[:2]) if len(seen) > 1 else None
+
+
+def _differs(trial: Trial) -> str:
+    return f"the same call gives {len(trial.calls)} results, and nothing else was changed"
+
+
+def _depends_on_history(runner: Runner, call: Call, before: Sequence[Call]) -> Dependence | None:
+    histories = [[earlier] for earlier in (*reversed(before[-4:]), call)]
+    histories += [list(before[-count:]) for count in (8, 32, 128) if len(before) >= count]
+    for history in histories:
+        trial = Trial((*history, call))
+        outcome = runner.alone(trial)
+        if not is_right(call, outcome):
+            evidence = f"right in a new process, wrong after {len(history)} other call(s)"
+            return Dependence("state", "keeps state between calls", evidence, trial)
+    return Dependence(
+        "state",
+        "keeps state between calls",
+        f"right in a new process, wrong after {len(before)} other calls",
+        Trial((*before[-128:], call)),
+    )
+
+
+def race(runner: Runner, calls: Sequence[Call], rounds: int) -> Dependence | None:
+    """Return a finding if calls that are right one after the other are wrong at once."""
+    trial = Trial(tuple(calls), together=True)
+    one_by_one = runner.alone(Trial(tuple(calls)))
+    if not _all_right(trial, one_by_one):
+        return None
+    wrong = 0
+    for outcome in runner.run([trial] * rounds):
+        wrong += not _all_right(trial, outcome)
+    if not wrong:
+        return None
+    evidence = (
+        f"{wrong} of {rounds} times, {len(calls)} calls at once went wrong that are right one "
+        f"after the other"
+    )
+    return Dependence("thread_race", "is not thread-safe", evidence, trial)
+
+
+def _all_right(trial: Trial, outcome: Outcome) -> bool:
+    if outcome.kind != "done":
+        return outcome.kind in ("refused", "skipped")
+    return all(
+        np.array_equal(output, compute(call.problem, call.memory()))
+        for call, output in zip(trial.calls, outcome.outputs, strict=True)
+    )
+
+
+SETTINGS = (
+    Setting(),
+    Setting(at_end=False, output_fill=0x3C, scratch_fill=0x3C, stack_fill=0x3C, heap_fill=0x3C),
+)
+"""Every call is made under both: at either end of its pages, over other remains."""

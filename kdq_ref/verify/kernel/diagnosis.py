@@ -133,7 +133,8 @@ def _consistent(
             if told[-1] is False:
                 break
         else:
-            if True in told[: len(wrong)]:
+            # Where it is not defined, a model cannot be refuted: that must be the exception.
+            if told[: len(wrong)].count(True) > len(wrong) // 2:
                 found.append(Explanation(defects, told[: len(wrong)].count(True), len(right)))
     return found
 

@@ -17,7 +17,7 @@ from kdq_ref.verify.kernel.problem import Problem
 from kdq_ref.verify.kernel.shrink import smallest
 from kdq_ref.verify.kernel.stability import Dependence, is_right, unstable
 from kdq_ref.verify.kernel.symptoms import common_symptom
-from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Trial
+from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Setting, Trial
 from kdq_ref.verify.kernel.verdict import Finding
 
 _SAMPLED = 6  # wrong calls that are examined one by one
@@ -35,6 +35,11 @@ class Record:
         """Numbers of the outcomes of those kinds, the smallest call first."""
         numbers = [n for n, outcome in enumerate(self.outcomes) if outcome.kind in kinds]
         return sorted(numbers, key=lambda n: (_size(self.calls[n].problem), n))
+
+    def under(self, setting: Setting) -> Record:
+        """Only the calls under that setting."""
+        kept = [n for n, call in enumerate(self.calls) if call.setting == setting]
+        return Record([self.calls[n] for n in kept], [self.outcomes[n] for n in kept])
 
     def observations(self) -> dict[int, Observation]:
         """What came back, by number."""
@@ -95,11 +100,10 @@ class Examiner:
                 yield Finding("heap_corruption", words, (evidence, *_text(outcome)), _alone(call))
                 continue
             small = self._smallest(call, lambda o, k=outcome.number: o.number == k)  # type: ignore[misc]
-            evidence = self._symptom(record, dead)
+            alike = record.under(call.setting)
+            evidence = self._symptom(alike, alike.of("signal"))
             for fault in explain_death(self.runner, small, outcome):
-                shown_by = Call(small.problem, fault.setting)
-                text = (*evidence, *_text(outcome))
-                yield Finding(fault.cause, fault.words, text, _alone(shown_by))
+                yield Finding(fault.cause, fault.words, tuple(evidence), _alone(fault.call))
 
     def _other_endings(self, record: Record) -> Iterator[Finding]:
         for kind in ("hang", "exit", "raised", "returned"):
@@ -115,7 +119,7 @@ class Examiner:
                 call = self._smallest(call, lambda o, k=kind: o.kind == k)  # type: ignore[misc]
             words = {
                 "hang": f"does not return: no end after {self.runner.limit:g} s, twice",
-                "exit": f"ends the process, exit status {outcome.number}",
+                "exit": f"ends the process: exit({outcome.number})",
                 "raised": f"raises {outcome.text}",
                 "returned": f"returns {outcome.number}, which is neither 0 nor KDQ_ABI_UNSUPPORTED",
             }[kind]

@@ -163,7 +163,8 @@ def sweep(rng: np.random.Generator, abi: Abi, rule: Rule, real: np.ndarray, rows
         acc = near_ties(rng, real, rows)
         # The smallest accumulators of all, for the clearest example.
         small = min(rows // 4, 64)
-        acc[:small] = np.minimum(np.arange(small)[:, None] - small // 2, (2.0**31 - 1) / real)
+        bound = np.floor((2.0**31 - 1) / np.maximum(real, 1.0))
+        acc[:small] = np.clip(np.arange(small)[:, None] - small // 2, -bound, bound)
         sizes = {"rows": rows, "channels": channels, "ld_acc": channels, "ld_y": channels}
         scaled = Scaling(rule, real, middle, low, high)
         return Problem(abi, "sweep", sizes, {"acc": acc.astype(np.int32)}, scaled)

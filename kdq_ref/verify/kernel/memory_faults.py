@@ -7,6 +7,7 @@ what keeps it alive tells what it touched.
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,15 +16,20 @@ from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Setting, Trial, a
 
 _ROOM = 16384
 """Bytes beyond an array that are looked at."""
+_ALIGNED = 64
+_HEAP_WORDS = ("free()", "malloc", "realloc()", "corrupt", "double free", "invalid", "munmap_chunk")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A cause, in words, and the setting that shows it."""
+    """A cause, in words, and the call that shows it."""
 
     cause: str
     words: str
-    setting: Setting
+    call: Call
+
+
+Dies = Callable[[Call], bool]
 
 
 def signal_name(number: int) -> str:
@@ -51,50 +57,75 @@ def explain_death(runner: Runner, call: Call, outcome: Outcome) -> list[Fault]:
         Of kind "signal".
     """
 
-    def dies(setting: Setting) -> bool:
-        return runner.alone(Trial((Call(call.problem, setting),))).kind == "signal"
+    def dies(changed: Call) -> bool:
+        return runner.alone(Trial((changed,))).kind == "signal"
 
-    setting = call.setting
-    room = replace(setting, slack={"*": _ROOM})
-    if outcome.number not in (signal.SIGSEGV, signal.SIGBUS) or dies(room):
-        return [_elsewhere(call, outcome, dies)]
-    faults = []
-    for name in _arrays(call):
-        only = {"*": _ROOM, name: 0}
-        if not dies(replace(setting, slack=only)):
-            continue
-        writes = dies(replace(setting, slack=only, readable=True))
-        unit = _unit(call, name)
-        low, high = 0, _ROOM // unit  # dies with low units of room, lives with high
-        while high - low > 1:
-            middle = (low + high) // 2
-            if dies(replace(setting, slack={**only, name: middle * unit})):
-                low = middle
-            else:
-                high = middle
-        place = "past" if setting.at_end else "before"
-        verb = "writes" if writes else "reads"
-        count = high * unit
-        words = f"{verb} {count} byte{'s' * (count > 1)} {place} {shown(name)}"
-        faults.append(Fault(f"{verb}_{place}_{name}", words, replace(setting, slack=only)))
-    return faults or [Fault("out_of_bounds", "touches memory outside its arrays", setting)]
-
-
-def _elsewhere(call: Call, outcome: Outcome, dies: object) -> Fault:
-    name = signal_name(outcome.number)
     if outcome.number == signal.SIGABRT:
-        text = f": {outcome.text.splitlines()[-1]}" if outcome.text else ""
-        return Fault("abort", f"aborts (SIGABRT){text}", call.setting)
-    pages = Setting(at_end=False)  # every array at the start of a page
-    assert callable(dies)
-    if call.setting != pages and not dies(pages):
-        for array in _arrays(call):
-            unit = _unit(call, array)
-            moved = replace(pages, slack={array: unit})
-            if dies(moved):
-                words = f"needs {shown(array)} to be aligned: crashes at an address of {unit} mod 16"
-                return Fault("alignment", words, moved)
-    return Fault("crash", f"crashes ({name}), and not at the bounds of an array", call.setting)
+        return [_aborted(call, outcome)]
+    if outcome.number not in (signal.SIGSEGV, signal.SIGBUS) or dies(_with(call, {"*": _ROOM})):
+        return [_misaligned(call, dies) or _anywhere(call, outcome)]
+    faults = [_beyond(call, name, dies) for name in _arrays(call)]
+    known = [fault for fault in faults if fault is not None]
+    return known or [Fault("out_of_bounds", "touches memory outside its arrays", call)]
+
+
+def _with(call: Call, slack: dict[str, int], *, readable: bool = False) -> Call:
+    return replace(call, setting=replace(call.setting, slack=slack, readable=readable))
+
+
+def _beyond(call: Call, name: str, dies: Dies) -> Fault | None:
+    """Whether, and how far, it leaves one array; the others have room."""
+    only = {"*": _ROOM, name: 0}
+    if not dies(_with(call, only)):
+        return None
+    writes = dies(_with(call, only, readable=True))
+    unit = _unit(call, name)
+    low, high = 0, _ROOM // unit  # dies with low units of room, lives with high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if dies(_with(call, {**only, name: middle * unit})):
+            low = middle
+        else:
+            high = middle
+    place = "past" if call.setting.at_end else "before"
+    verb, count = "writes" if writes else "reads", high * unit
+    words = f"{verb} {count} byte{'s' * (count > 1)} {place} {shown(name)}"
+    return Fault(f"{verb}_{place}_{name}", words, _with(call, only))
+
+
+def _aborted(call: Call, outcome: Outcome) -> Fault:
+    last = outcome.text.splitlines()[-1] if outcome.text else ""
+    if any(word in last for word in _HEAP_WORDS):
+        return Fault("heap_corruption", f"corrupts the heap: {last}", call)
+    return Fault("abort", f"aborts (SIGABRT): {last}".removesuffix(": "), call)
+
+
+def _anywhere(call: Call, outcome: Outcome) -> Fault:
+    name = signal_name(outcome.number)
+    return Fault("crash", f"crashes ({name}), and not at the bounds of an array", call)
+
+
+def _misaligned(call: Call, dies: Dies) -> Fault | None:
+    """Whether it lives where all rows of all arrays are aligned, and not where one's are not."""
+    leading = call.problem.abi.family.leading
+    wide = {ld: -(-call.problem.sizes[ld] // _ALIGNED) * _ALIGNED for ld in leading.values()}
+
+    def on_pages(sizes: dict[str, int], slack: dict[str, int]) -> Call:
+        problem = replace(call.problem, sizes={**call.problem.sizes, **sizes})
+        return Call(problem, Setting(at_end=False, slack=slack))
+
+    if dies(on_pages(wide, {})):
+        return None
+    for name in _arrays(call):
+        tries = [on_pages(wide, {name: _unit(call, name)})]
+        if name in leading:
+            odd = wide[leading[name]] + 1
+            tries.append(on_pages({**wide, leading[name]: odd}, {}))
+        for tried in tries:
+            if dies(tried):
+                words = f"needs {shown(name)} to be aligned: crashes where it is not"
+                return Fault("alignment", words, tried)
+    return None
 
 
 def _arrays(call: Call) -> list[str]:

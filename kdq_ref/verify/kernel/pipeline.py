@@ -1,8 +1,8 @@
 """A kernel in steps, each of which can be replaced by a wrong one.
 
 ``load`` takes codes from memory and arranges them as products of matrices (a convolution becomes one
-product per group), ``accumulate`` sums, ``scale`` adds the bias and applies the rule, ``finish`` adds
-the zero point and clamps, ``store`` writes. With no step replaced this is the specification: the
+product per group), ``accumulate`` sums, ``bias`` and ``constants`` take these of every channel, ``scale``
+adds the bias and applies the rule, ``finish`` adds the zero point and clamps, ``store`` writes. With no step replaced this is the specification: the
 tests hold it against :mod:`kdq_ref.intref`.
 """
 
@@ -92,6 +92,16 @@ def join(sums: np.ndarray) -> np.ndarray:
     return sums.transpose(1, 0, 2).reshape(rows, groups * columns)
 
 
+def take_bias(bias: np.ndarray) -> np.ndarray:
+    """The bias of every channel."""
+    return bias
+
+
+def take_constants(scaling: Scaling) -> Scaling:
+    """The constants of every channel."""
+    return scaling
+
+
 def scale(acc: np.ndarray, bias: np.ndarray, scaling: Scaling) -> np.ndarray:
     """Apply the rule : (R, C) int64."""
     return scaling.apply(acc, bias, scaling.rule)
@@ -110,6 +120,8 @@ def store(codes: np.ndarray, memory: np.ndarray, problem: Problem) -> None:
 SPECIFICATION: dict[str, Step] = {
     "load": load,
     "accumulate": accumulate,
+    "bias": take_bias,
+    "constants": take_constants,
     "scale": scale,
     "finish": finish,
     "store": store,
@@ -134,7 +146,8 @@ def compute(problem: Problem, memory: np.ndarray, steps: Steps | None = None) ->
     else:
         acc = run["accumulate"](operands)
     if problem.scaling is not None:
-        acc = run["scale"](acc, problem.bias, problem.scaling)
+        scaling = run["constants"](problem.scaling)
+        acc = run["scale"](acc, run["bias"](problem.bias), scaling)
         acc = run["finish"](acc, problem.scaling, problem.abi.output)
     run["store"](acc, memory, problem)
     return memory

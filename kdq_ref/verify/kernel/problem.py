@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from kdq_ref.errors import RangeError
 from kdq_ref.rounding import Constants, Rule, single_rounding
 from kdq_ref.verify.kernel.abi import CONV2D, GEMM, Abi
 
@@ -49,13 +50,24 @@ class Scaling:
         }
 
     def apply(self, acc: np.ndarray, bias: np.ndarray, rule: Rule) -> np.ndarray:
-        """Scale ``acc`` : (R, C) int64 by ``rule``, from the constants that the kernel is given."""
-        known = {field.name for field in fields(Constants)}
-        given = {name: array for name, array in self.arrays.items() if name in known}
+        """Scale ``acc`` : (R, C) int64 by ``rule``.
+
+        From the constants that the kernel is given if ``rule`` takes them, else from its own.
+
+        Raises
+        ------
+        RangeError
+            If ``rule`` is not defined for a multiplier.
+        """
+        constants = Constants(**self.arrays)
+        try:
+            rule.check(constants)
+        except RangeError:
+            constants = rule.constants(1.0, self.real, 1.0)
         if not rule.keeps_bias_real:
-            return rule.apply(acc + bias, Constants(**given))
-        spread = {name: np.broadcast_to(array, bias.shape) for name, array in given.items()}
-        return rule.apply(acc, Constants(**spread, bias=bias.astype(np.float32)))
+            return rule.apply(acc + bias, constants)
+        spread = {name: np.broadcast_to(array, bias.shape) for name, array in vars(constants).items()}
+        return rule.apply(acc, Constants(**{**spread, "bias": bias.astype(np.float32)}))
 
 
 @dataclass(frozen=True, eq=False)

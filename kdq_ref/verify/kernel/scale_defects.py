@@ -14,6 +14,7 @@ from kdq_ref.verify.kernel.problem import Scaling
 
 Scale = Callable[[np.ndarray, np.ndarray, Scaling], np.ndarray]
 OTHER_RULE = "rule_"
+_LARGEST = np.float32(2.0**31)
 
 
 def _requantizes(abi: Abi) -> bool:
@@ -28,36 +29,26 @@ def _with_rule(rule: Rule) -> Scale:
     return lambda acc, bias, s: s.apply(acc, bias, rule)
 
 
-def _with_bias(change: Callable[[np.ndarray], np.ndarray]) -> Scale:
-    return lambda acc, bias, s: s.apply(acc, change(bias), s.rule)
+def _bias(name: str, words: str, change: Callable[[np.ndarray], np.ndarray]) -> Defect:
+    return Defect(name, words, {"bias": change}, _requantizes)
+
+
+def _constants(name: str, words: str, change: Callable[[np.ndarray], np.ndarray]) -> Defect:
+    """Multipliers that are changed on their way."""
+
+    def step(scaling: Scaling) -> Scaling:
+        return replace(scaling, real=change(scaling.real))
+
+    return Defect(name, words, {"constants": step}, _requantizes)
 
 
 def _bias_after(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
     return s.apply(acc, np.zeros_like(bias), s.rule) + bias
 
 
-def _with_channels(pick: Callable[[int], np.ndarray]) -> Scale:
-    """Constants of other channels."""
-
-    def step(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
-        real = s.real[pick(len(s.real))]
-        return replace(s, real=real).apply(acc, bias, s.rule)
-
-    return step
-
-
-def _shifted(by: int) -> Scale:
-    """A right shift by one more, or one less: another multiplier."""
-
-    def step(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
-        return replace(s, real=s.real * 2.0**by).apply(acc, bias, s.rule)
-
-    return step
-
-
-def _no_left_shift(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
-    fraction, exponent = np.frexp(s.real)
-    return replace(s, real=np.ldexp(fraction, np.minimum(exponent, 0))).apply(acc, bias, s.rule)
+def _no_left_shift(real: np.ndarray) -> np.ndarray:
+    fraction, exponent = np.frexp(real)
+    return np.ldexp(fraction, np.minimum(exponent, 0))
 
 
 def _exact(total: np.ndarray, s: Scaling) -> tuple[np.ndarray, np.ndarray]:
@@ -108,17 +99,30 @@ def _high_floor_then_up(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.nda
     return (high + ((np.int64(1) << right) >> 1)) >> right
 
 
-def _float32_half_away(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+def _in_float32(total: np.ndarray, s: Scaling) -> np.ndarray:
     with np.errstate(over="ignore"):
-        scaled = (acc + bias).astype(np.float32) * s.arrays["scale"]
-    scaled = np.clip(scaled.astype(np.float64), -(2.0**31), 2.0**31)
+        return np.clip(total.astype(np.float32) * s.arrays["scale"], -_LARGEST, _LARGEST)
+
+
+def _float32_half_away(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+    """``roundf``."""
+    scaled = _in_float32(acc + bias, s).astype(np.float64)
     return (np.sign(scaled) * np.floor(np.abs(scaled) + 0.5)).astype(np.int64)
 
 
+def _float32_half_added(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+    """``(int32_t)(x + (x < 0 ? -0.5f : 0.5f))``."""
+    scaled = _in_float32(acc + bias, s)
+    return np.trunc(scaled + np.where(scaled < 0, np.float32(-0.5), np.float32(0.5))).astype(np.int64)
+
+
+def _float32_half_up(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+    """``floorf(x + 0.5f)``."""
+    return np.floor(_in_float32(acc + bias, s) + np.float32(0.5)).astype(np.int64)
+
+
 def _float32_truncated(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        scaled = (acc + bias).astype(np.float32) * s.arrays["scale"]
-    return np.trunc(np.clip(scaled, -(2.0**31), 2.0**31)).astype(np.int64)
+    return np.trunc(_in_float32(acc + bias, s)).astype(np.int64)
 
 
 _RULES_DESCRIBED = {
@@ -147,42 +151,43 @@ def scale_defects() -> list[Defect]:
         ("floor_twice", "rounds down twice: to 32 bits, and at the shift", _high_then_floor(0)),
         ("floor_then_up", "rounds down to 32 bits, then half up", _high_floor_then_up),
         ("float32_half_away", "is in float32, ties away from zero", _float32_half_away),
+        ("float32_half_away", "is in float32, half added and truncated", _float32_half_added),
+        ("float32_half_up", "is in float32, ties up", _float32_half_up),
         ("float32_truncated", "is in float32, truncated towards zero", _float32_truncated),
     )
     return [
         *rules,
         *(_scale(name, f"your requantization {words}", step) for name, words, step in roundings),
         _scale("bias_after_scale", "the bias is added after the shift", _bias_after),
-        _scale("bias_ignored", "the bias is ignored", _with_bias(np.zeros_like)),
-        _scale("bias_subtracted", "the bias is subtracted", _with_bias(lambda b: -b)),
-        _scale("bias_twice", "the bias is added twice", _with_bias(lambda b: 2 * b)),
+        _bias("bias_ignored", "the bias is ignored", np.zeros_like),
+        _bias("bias_subtracted", "the bias is subtracted", lambda b: -b),
+        _bias("bias_twice", "the bias is added twice", lambda b: 2 * b),
         *_channel_defects(),
-        _scale("shift_one_more", "the shift is one too many", _shifted(-1)),
-        _scale("shift_one_less", "the shift is one too few", _shifted(1)),
-        _scale("no_left_shift", "positive exponents (left shifts) are ignored", _no_left_shift),
+        _constants("shift_one_more", "the shift is one too many", lambda real: real / 2),
+        _constants("shift_one_less", "the shift is one too few", lambda real: real * 2),
+        _constants("no_left_shift", "left shifts (positive exponents) are ignored", _no_left_shift),
     ]
 
 
 def _channel_defects() -> list[Defect]:
     found = [
-        _scale(
+        _constants(
             "channel_0",
             "every channel is scaled by the constants of channel 0",
-            _with_channels(lambda n: np.zeros(1, np.intp)),
+            lambda real: real[:1],
         ),
-        _scale(
+        _bias(
             "bias_of_channel_0",
             "every channel gets the bias of channel 0",
-            _with_bias(lambda b: np.broadcast_to(b[:1], b.shape) if b.size else b),
+            lambda bias: np.broadcast_to(bias[:1], bias.shape) if bias.size else bias,
         ),
     ]
     for by, word in ((1, "next"), (-1, "previous")):
-        for pick in (_neighbours(by, np.clip), _neighbours(by, _around)):
+        for fit in (np.clip, _around):
             words = f"channel index off by one: channels are scaled by the {word} one's constants"
-            found.append(_scale("channel_off_by_one", words, _with_channels(pick)))
+            found.append(_constants("channel_off_by_one", words, _neighbours(by, fit)))
             words = f"channel index off by one: channels get the {word} one's bias"
-            shifted = _with_bias(lambda b, pick=pick: b[pick(len(b))])  # type: ignore[misc]
-            found.append(_scale("bias_off_by_one", words, shifted))
+            found.append(_bias("bias_off_by_one", words, _neighbours(by, fit)))
     return found
 
 
@@ -190,8 +195,8 @@ def _around(index: np.ndarray, low: int, high: int) -> np.ndarray:
     return index % (high + 1)
 
 
-def _neighbours(by: int, fit: Callable[..., np.ndarray]) -> Callable[[int], np.ndarray]:
-    return lambda n: fit(np.arange(n) + by, 0, max(n - 1, 0))
+def _neighbours(by: int, fit: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda values: values[fit(np.arange(len(values)) + by, 0, max(len(values) - 1, 0))]
 
 
 def finish_defects() -> list[Defect]:

@@ -56,39 +56,42 @@ def unstable(runner: Runner, call: Call, before: Sequence[Call]) -> Dependence |
     before : sequence of Call
         The latest last.
     """
-    alone = [runner.alone(Trial((call,))) for _ in range(_REPEATS)]
-    if any(outcome.kind != "done" for outcome in alone):
+    trials = {field: [_filled(call, field, fill) for fill in _FILLS] for field, _, _ in _MEMORY}
+    every = [Trial((c,)) for calls in trials.values() for c in calls]
+    again = [Trial((call,))] * _REPEATS
+    first, second = runner.run([*again, *every]), runner.run([*again, *every])
+    if any(outcome.kind != "done" for outcome in (*first, *second)):
         return None
-    for field, cause, words in _MEMORY:
-        found = _depends_on(runner, call, field)
-        if found is not None:
-            return Dependence(cause, words, _differs(found), found)
-    results = {elements(call, outcome.outputs[0]) for outcome in alone}
-    if len(results) > 1:
-        evidence = f"{len(results)} different results of {_REPEATS} equal calls in new processes"
-        return Dependence("nondeterministic", "is not deterministic", evidence, Trial((call,)))
-    if is_right(call, alone[0]):
+    same = {elements(call, o.outputs[0]) for o in (*first[:_REPEATS], *second[:_REPEATS])}
+    if len(same) > 1:
+        return _varies(runner, call)
+    for number, (field, cause, words) in enumerate(_MEMORY):
+        start = _REPEATS + number * len(_FILLS)
+        results: dict[bytes, Call] = {}
+        for outcome, changed in zip(first[start:], trials[field], strict=False):
+            results.setdefault(elements(changed, outcome.outputs[0]), changed)
+        if len(results) > 1:
+            trial = Trial(tuple(results.values())[:2])
+            evidence = f"the same call gives {len(results)} results; only that memory was changed"
+            return Dependence(cause, words, evidence, trial)
+    if is_right(call, first[0]):
         return _depends_on_history(runner, call, before)
     return None
 
 
-def _depends_on(runner: Runner, call: Call, field: str) -> Trial | None:
-    """Two calls with another fill whose results differ, each the same when repeated."""
-    seen: dict[bytes, Call] = {}
-    for fill in _FILLS:
-        changed = Call(call.problem, replace(call.setting, **{field: fill}))
-        outcomes = [runner.alone(Trial((changed,))) for _ in range(2)]
-        if any(outcome.kind != "done" for outcome in outcomes):
-            return None
-        results = {elements(changed, outcome.outputs[0]) for outcome in outcomes}
-        if len(results) > 1:
-            return None
-        seen.setdefault(results.pop(), changed)
-    return Trial(tuple(seen.values())[:2]) if len(seen) > 1 else None
+def _filled(call: Call, field: str, fill: int) -> Call:
+    return Call(call.problem, replace(call.setting, **{field: fill}))
 
 
-def _differs(trial: Trial) -> str:
-    return f"the same call gives {len(trial.calls)} results, and nothing else was changed"
+def _varies(runner: Runner, call: Call) -> Dependence:
+    """Equal calls give different results: because of those before them, or of chance."""
+    fresh = [runner.alone(Trial((call,))) for _ in range(_REPEATS)]
+    results = {elements(call, o.outputs[0]) for o in fresh if o.kind == "done"}
+    if len(results) > 1:
+        evidence = f"{len(results)} different results of {_REPEATS} equal calls in new processes"
+        return Dependence("nondeterministic", "is not deterministic", evidence, Trial((call,)))
+    evidence = "the same call, repeated in one process, gives another result"
+    return Dependence("state", "keeps state between calls", evidence, Trial((call, call)))
 
 
 def _depends_on_history(runner: Runner, call: Call, before: Sequence[Call]) -> Dependence | None:

@@ -14,6 +14,7 @@ from kdq_ref.verify.kernel.trial import Call
 
 _UNITS = (64, 32, 16, 8, 4, 2)
 _FEWEST = 3
+_COMMON = 0.75
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,11 @@ def common_symptom(calls: Sequence[Call], failed: Sequence[bool]) -> Symptom | N
         symptom = Symptom(words, int(bad.sum()), int(having.sum()), int((~having).sum()))
         if best is None or symptom.having < best.having:
             best = symptom
-    # A property that most of its bearers survive says nothing.
-    tells = best is not None and best.failing >= _FEWEST and 2 * best.failing >= best.having
-    return best if tells else None
+    # A property that many of its bearers survive, or that nearly all calls have, says nothing.
+    if best is None or best.failing < _FEWEST or 2 * best.failing < best.having:
+        return None
+    rarer = best.having <= _COMMON * len(bad)
+    return best if rarer or best.failing == best.having else None
 
 
 def _properties(problem: Problem) -> list[Property]:
@@ -81,6 +84,7 @@ def _properties(problem: Problem) -> list[Property]:
         for q in _UNITS:
             found.append((f"for {shown} not a multiple of {q}", _not_multiple(name, q)))
             found.append((f"for {shown} of at least {q}", _at_least(name, q)))
+            found.append((f"for {shown} above {q}", _at_least(name, q + 1)))
             found.append((f"for {shown} below {q}", _below(name, q)))
         found.append((f"for {shown} = 0", _below(name, 1)))
         found.append((f"for {shown} = 1", lambda c, n=name: c.problem.sizes[n] == 1))  # type: ignore[misc]

@@ -26,6 +26,7 @@ COMMANDS = {
     "quantize": "Turn a float model into an integer model.",
     "eval": "Measure accuracy and speed of a float or integer model.",
     "predict": "Say which class images belong to.",
+    "verify": "Say whether your kernel is right, and what is wrong with it.",
     "info": "Show this machine, or the layers of a model.",
     "completion": "Print the script that completes kdq's arguments in a shell.",
 }

@@ -1,7 +1,7 @@
 """Wrong kernels, each as a NumPy model: what would come out if exactly this were wrong.
 
-A defect replaces steps of :mod:`kdq_ref.verify.kernel.pipeline`. It is what is wrong with a kernel if
-the model returns what the kernel returned, for every call, the right results included.
+A defect replaces steps of :mod:`kdq_ref.verify.kernel.pipeline`. It is what is wrong with a kernel
+if the model returns what the kernel returned, for every call, the right results included.
 """
 
 from __future__ import annotations
@@ -127,9 +127,11 @@ def _no_stride(name: str) -> Load:
     def load(problem: Problem, o: Operands) -> Operands:
         array = problem.inputs[name]
         flat = problem.flat(name).astype(np.int64)
-        tight = matrix(flat, *array.shape, array.shape[1])[None]
-        return Operands(tight, o.b, o.zero_point) if name == "a" else (
-            Operands(o.a, tight, o.zero_point)
+        tight = matrix(flat, array.shape, array.shape[1])[None]
+        return (
+            Operands(tight, o.b, o.zero_point)
+            if name == "a"
+            else (Operands(o.a, tight, o.zero_point))
         )
 
     return load
@@ -178,9 +180,11 @@ def operand_defects() -> list[Defect]:
             "minus_128_as_minus_127",
             "-128 is handled as -127",
             _codes(*pair),
-            lambda abi, pair=pair: _products(abi)  # type: ignore[misc]
-            and (abi.data == "int8" or pair[0] is None)
-            and (not abi.requantizes or pair[1] is None),
+            lambda abi, pair=pair: (
+                _products(abi)  # type: ignore[misc]
+                and (abi.data == "int8" or pair[0] is None)
+                and (not abi.requantizes or pair[1] is None)
+            ),
         )
         for pair in ((_not_128, None), (None, _not_128), (_not_128, _not_128))
     ]
@@ -211,7 +215,9 @@ def operand_defects() -> list[Defect]:
             lambda abi: abi.data == "uint8",
         ),
         _operand(
-            "weights_as_unsigned", "the weights are read as unsigned", _codes(None, lambda b: b & 255)
+            "weights_as_unsigned",
+            "the weights are read as unsigned",
+            _codes(None, lambda b: b & 255),
         ),
     ]
     for q in (2, 4, 8, 16, 32, 64):
@@ -221,7 +227,11 @@ def operand_defects() -> list[Defect]:
         words = f"input channels beyond a multiple of {q} are left out"
         found.append(_operand("channel_tail", words, _keep(chosen, each_tap=True), _images))
     for name, words, chosen in (
-        ("last_product", "the last product of every sum is left out", lambda k: np.arange(k) < k - 1),
+        (
+            "last_product",
+            "the last product of every sum is left out",
+            lambda k: np.arange(k) < k - 1,
+        ),
         ("first_product", "the first product of every sum is left out", lambda k: np.arange(k) > 0),
     ):
         found.append(_operand(name, words, _keep(chosen, each_tap=False)))
@@ -275,8 +285,10 @@ def _geometry_defects() -> list[Defect]:
 def store_defects() -> list[Defect]:
     """What may be wrong with what is written."""
     found = []
-    for axis, word in ((0, "row"), (1, "column" )):
-        found.append(_unwritten(f"last_{word}", f"the last {word} is not written", axis, _all_but_one))
+    for axis, word in ((0, "row"), (1, "column")):
+        found.append(
+            _unwritten(f"last_{word}", f"the last {word} is not written", axis, _all_but_one)
+        )
         for q in (2, 4, 8, 16, 32):
             words = f"{word}s beyond a multiple of {q} are not written"
             found.append(_unwritten(f"{word}_tail", words, axis, _whole(q)))
@@ -313,7 +325,7 @@ def _whole(q: int) -> Callable[[int], int]:
 def _unwritten(name: str, words: str, axis: int, count: Callable[[int], int]) -> Defect:
     def store(codes: np.ndarray, memory: np.ndarray, problem: Problem) -> None:
         end = count(codes.shape[axis])
-        view = matrix(memory, *codes.shape, problem.output_stride)
+        view = matrix(memory, codes.shape, problem.output_stride)
         part = (slice(None, end),) if axis == 0 else (slice(None), slice(None, end))
         view[part] = codes[part].astype(memory.dtype)
 
@@ -331,5 +343,5 @@ def _store_tight(codes: np.ndarray, memory: np.ndarray, problem: Problem) -> Non
 
 
 def _store_added(codes: np.ndarray, memory: np.ndarray, problem: Problem) -> None:
-    view = matrix(memory, *codes.shape, problem.output_stride)
+    view = matrix(memory, codes.shape, problem.output_stride)
     view[...] = (view.astype(np.int64) + codes).astype(memory.dtype)

@@ -12,7 +12,7 @@ import numpy as np
 from kdq_ref.errors import KdqError
 from kdq_ref.verify.kernel.abi import Abi
 from kdq_ref.verify.kernel.defects import Defect, operand_defects, store_defects
-from kdq_ref.verify.kernel.pipeline import compute
+from kdq_ref.verify.kernel.pipeline import Step, Steps, compute
 from kdq_ref.verify.kernel.scale_defects import finish_defects, scale_defects
 from kdq_ref.verify.kernel.sum_defects import sum_defects
 from kdq_ref.verify.kernel.trial import Call
@@ -57,7 +57,7 @@ class Explanation:
     right: int
 
     @property
-    def steps(self) -> dict[str, object]:
+    def steps(self) -> dict[str, Step]:
         """The steps that they replace."""
         return {name: step for defect in self.defects for name, step in defect.steps.items()}
 
@@ -139,11 +139,11 @@ def _consistent(
     return found
 
 
-def reproduces(steps: dict[str, object], observation: Observation) -> bool | None:
+def reproduces(steps: Steps, observation: Observation) -> bool | None:
     """Whether the model returns what the kernel did; None where it is not defined."""
     call = observation.call
     try:
-        model = compute(call.problem, call.memory(), steps)  # type: ignore[arg-type]
+        model = compute(call.problem, call.memory(), steps)
     except KdqError:
         return None
     return np.array_equal(model, observation.got)

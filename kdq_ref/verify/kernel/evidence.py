@@ -37,13 +37,13 @@ def sweep_observations(
 def rule_evidence(
     runner: Runner, abi: Abi, rule: Rule, seed: int, explanation: Explanation
 ) -> list[str]:
-    """Hold an explanation by another rule against 4,194,304 outputs; where it parts from ``rule``."""
+    """Hold another rule against 4,194,304 outputs, and find where it parts from ``rule``."""
     equal = total = 0
     first: tuple[tuple[float, ...], str] | None = None
     for start in range(0, SWEEPS, _TOGETHER):
         numbers = range(start, start + _TOGETHER)
         for seen in sweep_observations(runner, abi, rule, seed, numbers):
-            model = compute(seen.call.problem, seen.call.memory(), explanation.steps)  # type: ignore[arg-type]
+            model = compute(seen.call.problem, seen.call.memory(), explanation.steps)
             equal += int((model == seen.got).sum())
             total += seen.got.size
             if start == 0:

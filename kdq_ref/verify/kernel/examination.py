@@ -15,7 +15,7 @@ from kdq_ref.verify.kernel.grid import boundary_grid, drawn, random_choices, rou
 from kdq_ref.verify.kernel.images import Geometry, convolution
 from kdq_ref.verify.kernel.matrices import gemm, requantize
 from kdq_ref.verify.kernel.problem import Problem
-from kdq_ref.verify.kernel.property_search import failing_example
+from kdq_ref.verify.kernel.property_search import available, failing_example
 from kdq_ref.verify.kernel.stability import SETTINGS, is_right, race
 from kdq_ref.verify.kernel.symptoms import common_symptom
 from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Target, Trial
@@ -102,15 +102,16 @@ class Examination:
 
     def _search(self) -> list[Finding]:
         """Sweeps, drawn calls, hypothesis, while there is time."""
+        start = time.monotonic()
+        third = max(self._until - start, 0.0) / 3
         for number in range(_FIRST_SWEEPS, SWEEPS, 2):
-            if self.rule is None or time.monotonic() > self._until:
+            if self.rule is None or time.monotonic() > start + third:
                 break
             sweeps = self._sweeps(range(number, number + 2))
             if findings := self._judge(self._observe("rounding sweeps", sweeps)):
                 return findings
-        middle = (time.monotonic() + self._until) / 2
         number = 0
-        while time.monotonic() < middle:
+        while time.monotonic() < self._until - third:
             choices = [random_choices(self.seed, number + n) for n in range(_BATCH)]
             problems = [drawn(chooser, self.abi, self.rule) for chooser in choices]
             if findings := self._judge(self._observe("drawn calls", problems)):
@@ -135,6 +136,9 @@ class Examination:
                 for call, outcome in zip(record.calls, record.outcomes, strict=True)
             )
 
+        if not available():
+            self._stages["hypothesis, which is not installed"] = 0
+            return []
         problem = failing_example(self.abi, self.rule, fails, self._until, self.seed)
         return [] if problem is None else self._judge(self._observe("hypothesis", [problem]))
 

@@ -53,7 +53,7 @@ class Pages:
             if self._system.mprotect(guard, GUARD, _READ if readable else _NONE):
                 raise OSError(ctypes.get_errno(), "mprotect")
         raw = (ctypes.c_uint8 * size).from_address(self.address)
-        self.memory = np.frombuffer(raw, np.uint8)
+        self.memory: np.ndarray = np.ctypeslib.as_array(raw)
 
     def free(self) -> None:
         """Give the pages back; nothing may look at ``memory`` any more."""

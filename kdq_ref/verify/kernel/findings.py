@@ -95,9 +95,9 @@ class Examiner:
             seen.add(key)
             alone = self.runner.alone(Trial((call,)))
             if alone.kind != "signal":
-                evidence = f"a call that is survived alone ends the process after {n} others"
+                survived = f"a call that is survived alone ends the process after {n} others"
                 words = f"crashes ({signal_name(outcome.number)}) after other calls"
-                yield Finding("heap_corruption", words, (evidence, *_text(outcome)), _alone(call))
+                yield Finding("heap_corruption", words, (survived, *_text(outcome)), _alone(call))
                 continue
             small = self._smallest(call, lambda o, k=outcome.number: o.number == k)  # type: ignore[misc]
             alike = record.under(call.setting)
@@ -153,9 +153,7 @@ class Examiner:
                 yield self.dependence(found)
         if not stable:
             return
-        judged = [
-            o for n, o in observations.items() if o.right or n in stable or not dependent
-        ]
+        judged = [o for n, o in observations.items() if o.right or n in stable or not dependent]
         explanations = explain(judged, self.abi)
         call = self._smallest(record.calls[stable[0]], None)
         evidence = [f"wrong results: {len(wrong)} of {len(observations)} calls"]
@@ -164,7 +162,8 @@ class Examiner:
         if not explanations:
             words = "returns wrong results, and no known cause explains them"
             symptom = common_symptom(
-                [o.call for o in observations.values()], [not o.right for o in observations.values()]
+                [o.call for o in observations.values()],
+                [not o.right for o in observations.values()],
             )
             if symptom is not None and not dependent:
                 words = f"wrong {symptom.words}"
@@ -179,8 +178,7 @@ class Examiner:
         words, more = supporting(self.runner, self.abi, self.rule, self.seed, chosen)
         evidence = [
             *more,
-            f"a model of that returns the same bits for all {chosen.wrong} wrong and "
-            f"{chosen.right} right results",
+            _agreement(chosen),
             *evidence,
         ]
         others = sorted({e.words for e in explanations} - {chosen.words})
@@ -226,6 +224,11 @@ class Examiner:
         return replace(call, problem=smallest(call.problem, failing, self.shrinking))
 
 
+def _agreement(chosen: Explanation) -> str:
+    counts = f"{chosen.wrong} wrong and {chosen.right} right results"
+    return f"a model of that returns the same bits for all {counts}"
+
+
 def _alone(call: Call) -> Trial:
     return Trial((call,))
 
@@ -243,4 +246,6 @@ def _spread(numbers: Sequence[int], count: int) -> list[int]:
     if len(numbers) <= count:
         return list(numbers)
     half = count // 2
-    return [*numbers[:half], *numbers[half :: max(1, (len(numbers) - half) // (count - half))]][:count]
+    return [*numbers[:half], *numbers[half :: max(1, (len(numbers) - half) // (count - half))]][
+        :count
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kdq_ref.errors import InvalidArgumentError
-from kdq_ref.rounding import Requant
+from kdq_ref.rounding import Constants, Requant
 from kdq_ref.verify.kernel.abi import CONV2D, UNSUPPORTED, Abi
 from kdq_ref.verify.kernel.problem import Problem, Scaling, matrix
 from kdq_ref.verify.kernel.trial import CallableFailed, Prepared
@@ -87,9 +87,7 @@ class Function:
             raise CallableFailed(f"returned {found}, not an array of shape {shape}")
         if result.dtype != problem.abi.output:
             raise CallableFailed(f"returned {result.dtype}, not {problem.abi.output}")
-        output = matrix(
-            ready.output.array, problem.rows, problem.channels, problem.output_stride
-        )
+        output = matrix(ready.output.array, (problem.rows, problem.channels), problem.output_stride)
         output[...] = result.reshape(output.shape)
 
 
@@ -98,7 +96,7 @@ def _view(ready: Prepared, name: str) -> np.ndarray:
     array, leading = problem.inputs[name], problem.abi.family.leading.get(name)
     if leading is None:
         return memory.reshape(array.shape)
-    return matrix(memory, *array.shape, problem.sizes[leading])
+    return matrix(memory, array.shape, problem.sizes[leading])
 
 
 def _positional(problem: Problem, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -143,9 +141,9 @@ def _keywords(problem: Problem) -> dict[str, Any]:
 
 def _requant(problem: Problem, scaling: Scaling) -> Requant:
     rule = scaling.rule
-    if rule.keeps_bias_real:
-        real = np.broadcast_to(scaling.real, problem.channels)
-        constants = rule.constants(1.0, real, 1.0, bias=problem.bias * real)
-    else:
-        constants = rule.constants(1.0, scaling.real, 1.0)
+    constants = rule.constants(1.0, scaling.real, 1.0)
+    if rule.keeps_bias_real and problem.channels:
+        bias = problem.bias.astype(np.float32)
+        spread = {name: np.broadcast_to(a, bias.shape) for name, a in vars(constants).items()}
+        constants = Constants(**{**spread, "bias": bias})
     return Requant(rule, constants, scaling.zero_point, scaling.qmin, scaling.qmax)

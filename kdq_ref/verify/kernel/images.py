@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -61,12 +62,22 @@ def convolution(
         c_out = c_in * c_out
     out = window_output(g.size, g.kernel, g.stride, g.padding, g.dilation)
     sizes = {
-        **{"batch": g.batch, "in_h": g.size[0], "in_w": g.size[1], "in_c": c_in},
-        **{"out_h": out[0], "out_w": out[1], "out_c": c_out},
-        **{"kernel_h": g.kernel[0], "kernel_w": g.kernel[1]},
-        **{"stride_h": g.stride[0], "stride_w": g.stride[1]},
-        **{"dilation_h": g.dilation[0], "dilation_w": g.dilation[1]},
-        **{"pad_top": g.padding[0], "pad_left": g.padding[2], "groups": groups},
+        "batch": g.batch,
+        "in_h": g.size[0],
+        "in_w": g.size[1],
+        "in_c": c_in,
+        "out_h": out[0],
+        "out_w": out[1],
+        "out_c": c_out,
+        "kernel_h": g.kernel[0],
+        "kernel_w": g.kernel[1],
+        "stride_h": g.stride[0],
+        "stride_w": g.stride[1],
+        "dilation_h": g.dilation[0],
+        "dilation_w": g.dilation[1],
+        "pad_top": g.padding[0],
+        "pad_left": g.padding[2],
+        "groups": groups,
     }
     sizes["x_zero_point"] = chooser.of(zero_points("int8")) if zero_point is None else zero_point
     shape = (*g.kernel, c_in // groups, c_out)
@@ -85,8 +96,8 @@ def convolution_grid(chooser: Chooser, abi: Abi, rule: Rule) -> list[Problem]:
     """Channels around vectors; windows, strides, dilations and paddings of all kinds."""
     problems = []
 
-    def add(g: Geometry, why: str, **options: object) -> None:
-        problems.append(convolution(chooser, abi, rule, g, why, **options))  # type: ignore[arg-type]
+    def add(g: Geometry, why: str, **options: Any) -> None:
+        problems.append(convolution(chooser, abi, rule, g, why, **options))
 
     base = Geometry()
     one = replace(base, size=(1, 1), kernel=(1, 1), padding=(0, 0, 0, 0), channels=(1, 1))
@@ -135,18 +146,19 @@ def convolution_drawn(chooser: Chooser, abi: Abi, rule: Rule) -> Problem:
     dilation = chooser.of((1, 1, 2, 3)), chooser.of((1, 1, 2, 3))
     padding = tuple(chooser.between(0, 2) for _ in range(4))
     size = tuple(
-        chooser.between(0, 6) + max(1, (kernel[n] - 1) * dilation[n] + 1 - sum(padding[2 * n :][:2]))
+        chooser.between(0, 6)
+        + max(1, (kernel[n] - 1) * dilation[n] + 1 - sum(padding[2 * n :][:2]))
         for n in range(2)
     )
     groups = 1 if abi.depthwise else chooser.of((1, 1, 2, 3))
     outputs = chooser.between(1, 3) if abi.depthwise else groups * chooser.between(1, 9)
     g = Geometry(
-        size=size,  # type: ignore[arg-type]
+        size=size,
         channels=(groups * chooser.of((1, 2, 3, 4, 5, 8, 16, 17)), outputs),
         kernel=kernel,
         stride=(chooser.between(1, 3), chooser.between(1, 3)),
         dilation=dilation,
-        padding=padding,  # type: ignore[arg-type]
+        padding=padding,
         batch=chooser.between(1, 2),
         groups=groups,
     )
@@ -163,10 +175,23 @@ def convolution_sweep(
     channels = len(real)
     c_in = channels if abi.depthwise else 1
     sizes = {
-        **{"batch": 1, "in_h": 1, "in_w": rows, "in_c": c_in},
-        **{"out_h": 1, "out_w": rows, "out_c": channels, "kernel_h": 1, "kernel_w": 1},
-        **{"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1},
-        **{"pad_top": 0, "pad_left": 0, "groups": c_in, "x_zero_point": 0},
+        "batch": 1,
+        "in_h": 1,
+        "in_w": rows,
+        "in_c": c_in,
+        "out_h": 1,
+        "out_w": rows,
+        "out_c": channels,
+        "kernel_h": 1,
+        "kernel_w": 1,
+        "stride_h": 1,
+        "stride_w": 1,
+        "dilation_h": 1,
+        "dilation_w": 1,
+        "pad_top": 0,
+        "pad_left": 0,
+        "groups": c_in,
+        "x_zero_point": 0,
     }
     pixels = (np.arange(rows) % 256 - 128).astype(np.int8)
     inputs = {

@@ -154,17 +154,15 @@ def _arguments(ready: Prepared) -> tuple[ctypes.Structure, RequantStruct | None]
         setattr(struct_, name, ready.arrays[name].address)
     setattr(struct_, problem.abi.family.output, ready.output.address)
     if ready.scratch is not None:
-        struct_.scratch = ready.scratch.address  # type: ignore[attr-defined]
-        struct_.scratch_bytes = ready.scratch.array.nbytes  # type: ignore[attr-defined]
+        struct_.scratch = ready.scratch.address
+        struct_.scratch_bytes = ready.scratch.array.nbytes
     if problem.scaling is None:
         return struct_, None
     scaling = problem.scaling
-    requant = RequantStruct(
-        scaling.zero_point, scaling.qmin, scaling.qmax, len(scaling.real)
-    )
+    requant = RequantStruct(scaling.zero_point, scaling.qmin, scaling.qmax, len(scaling.real))
     for name in scaling.arrays:
         setattr(requant, name, ready.arrays[name].address)
-    struct_.requant = ctypes.addressof(requant)  # type: ignore[attr-defined]
+    struct_.requant = ctypes.addressof(requant)
     return struct_, requant
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from kdq_ref.rounding import Rule
@@ -28,11 +31,11 @@ def gemm(
     chooser: Chooser,
     abi: Abi,
     rule: Rule | None,
-    size: tuple[int, int, int],
+    size: Sequence[int],
     why: str,
     *,
     kinds: tuple[str, str] = ("any", "any"),
-    gaps: tuple[int, int, int] = (0, 0, 0),
+    gaps: Sequence[int] = (0, 0, 0),
     zero_point: int | None = None,
     plain: bool = False,
 ) -> Problem:
@@ -53,25 +56,22 @@ def gemm(
     if chooser.of((True, True, False)):
         inputs["bias"] = rng.integers(-4000, 4000, n, np.int32)
     magnitude = 74.0 * 74.0 * max(k, 1) ** 0.5
-    return Problem(
-        abi, why, sizes, inputs, scaling(chooser, abi, rule, n, magnitude, plain=plain)
-    )
+    return Problem(abi, why, sizes, inputs, scaling(chooser, abi, rule, n, magnitude, plain=plain))
 
 
 def gemm_grid(chooser: Chooser, abi: Abi, rule: Rule | None) -> list[Problem]:
     """Sizes around tiles, nothing at all, strides, extreme codes and zero points."""
     problems = []
 
-    def add(size: tuple[int, int, int], why: str, **options: object) -> None:
-        problems.append(gemm(chooser, abi, rule, size, why, **options))  # type: ignore[arg-type]
+    def add(size: Sequence[int], why: str, **options: Any) -> None:
+        problems.append(gemm(chooser, abi, rule, size, why, **options))
 
     for size in ((1, 1, 1), (1, 1, 0), (3, 4, 0), (0, 3, 4), (3, 0, 4), (2, 2, 2), (4, 4, 4)):
         add(size, "smallest sizes")
     for edge in EDGES:
         for base in ((3, 5, 6), (4, 16, 32)):
             for axis in range(3):
-                size = (*base[:axis], edge, *base[axis + 1 :])
-                add(size, "sizes around tiles")  # type: ignore[arg-type]
+                add((*base[:axis], edge, *base[axis + 1 :]), "sizes around tiles")
     for k in _LONG:
         add((3, 5, k), "long sums")
     for gaps in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (3, 5, 7), (16, 0, 0), (0, 64, 0), (0, 0, 33)):
@@ -88,9 +88,9 @@ def gemm_grid(chooser: Chooser, abi: Abi, rule: Rule | None) -> list[Problem]:
             for k in (1, 5, 16):
                 add((3, 4, k), "zero points", zero_point=zero_point, plain=True)
     for _ in range(40):
-        gaps = tuple(chooser.of((0, 0, 1, 6)) for _ in range(3))
-        size = tuple(chooser.of(EDGES[:14]) for _ in range(3))
-        add(size, "sizes around tiles", gaps=gaps)  # type: ignore[arg-type]
+        drawn_gaps = [chooser.of((0, 0, 1, 6)) for _ in range(3)]
+        drawn_size = [chooser.of(EDGES[:14]) for _ in range(3)]
+        add(drawn_size, "sizes around tiles", gaps=drawn_gaps)
     return problems
 
 
@@ -99,7 +99,7 @@ def gemm_drawn(chooser: Chooser, abi: Abi, rule: Rule | None) -> Problem:
     size = tuple(chooser.between(0, 20) if chooser.of((0, 1)) else chooser.of(EDGES) for _ in "mnk")
     gaps = tuple(chooser.of((0, 0, 1, 2, 7, 16)) for _ in "abc")
     kinds = chooser.of(KINDS), chooser.of(KINDS)
-    return gemm(chooser, abi, rule, size, "drawn", kinds=kinds, gaps=gaps)  # type: ignore[arg-type]
+    return gemm(chooser, abi, rule, size, "drawn", kinds=kinds, gaps=gaps)
 
 
 def requantize(

@@ -1,7 +1,7 @@
 """Where a call that was killed had gone: which array, which end, how far, reading or writing.
 
-No handler runs in the dying process. The call is repeated with room between arrays and their guards:
-what keeps it alive tells what it touched.
+No handler runs in the dying process. The call is repeated with room between arrays and their
+guards: what keeps it alive tells what it touched.
 """
 
 from __future__ import annotations

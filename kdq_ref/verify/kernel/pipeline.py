@@ -1,9 +1,10 @@
 """A kernel in steps, each of which can be replaced by a wrong one.
 
-``load`` takes codes from memory and arranges them as products of matrices (a convolution becomes one
-product per group), ``accumulate`` sums, ``bias`` and ``constants`` take these of every channel, ``scale``
-adds the bias and applies the rule, ``finish`` adds the zero point and clamps, ``store`` writes. With no step replaced this is the specification: the
-tests hold it against :mod:`kdq_ref.intref`.
+``load`` takes codes from memory and arranges them as products of matrices (a convolution becomes
+one product per group), ``accumulate`` sums, ``bias`` and ``constants`` take these of every channel,
+``scale`` adds the bias and applies the rule, ``finish`` adds the zero point and clamps, ``store``
+writes. With no step replaced this is the specification: the tests hold it against
+:mod:`kdq_ref.intref`.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def finish(y: np.ndarray, scaling: Scaling, dtype: str) -> np.ndarray:
 
 def store(codes: np.ndarray, memory: np.ndarray, problem: Problem) -> None:
     """Write every row, and nothing between rows."""
-    matrix(memory, *codes.shape, problem.output_stride)[...] = codes.astype(memory.dtype)
+    matrix(memory, codes.shape, problem.output_stride)[...] = codes.astype(memory.dtype)
 
 
 SPECIFICATION: dict[str, Step] = {
@@ -141,10 +142,7 @@ def compute(problem: Problem, memory: np.ndarray, steps: Steps | None = None) ->
     run = {**SPECIFICATION, **(steps or {})}
     memory = memory.copy()
     operands = run["load"](problem)
-    if operands is None:
-        acc = problem.data.astype(np.int64)
-    else:
-        acc = run["accumulate"](operands)
+    acc = problem.data.astype(np.int64) if operands is None else run["accumulate"](operands)
     if problem.scaling is not None:
         scaling = run["constants"](problem.scaling)
         acc = run["scale"](acc, run["bias"](problem.bias), scaling)

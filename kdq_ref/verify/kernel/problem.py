@@ -66,7 +66,9 @@ class Scaling:
             constants = rule.constants(1.0, self.real, 1.0)
         if not rule.keeps_bias_real:
             return rule.apply(acc + bias, constants)
-        spread = {name: np.broadcast_to(array, bias.shape) for name, array in vars(constants).items()}
+        spread = {
+            name: np.broadcast_to(array, bias.shape) for name, array in vars(constants).items()
+        }
         return rule.apply(acc, Constants(**{**spread, "bias": bias.astype(np.float32)}))
 
 
@@ -124,7 +126,7 @@ class Problem:
     @property
     def output_size(self) -> int:
         """Elements from the first to the last of the output, gaps included."""
-        return span(self.rows, self.channels, self.output_stride)
+        return span((self.rows, self.channels), self.output_stride)
 
     @property
     def bias(self) -> np.ndarray:
@@ -138,8 +140,8 @@ class Problem:
         leading = self.abi.family.leading.get(name)
         if leading is None:
             return array.ravel()
-        memory = gaps(span(*array.shape, self.sizes[leading]), array.dtype)
-        matrix(memory, *array.shape, self.sizes[leading])[...] = array
+        memory = gaps(span(array.shape, self.sizes[leading]), array.dtype)
+        matrix(memory, array.shape, self.sizes[leading])[...] = array
         return memory
 
     def with_scaling(self, **changes: Any) -> Problem:
@@ -159,8 +161,9 @@ class Problem:
         return text
 
 
-def span(rows: int, columns: int, stride: int) -> int:
-    """Elements from the first to the last of a strided matrix."""
+def span(shape: tuple[int, ...], stride: int) -> int:
+    """Elements from the first to the last of a strided (rows, columns) matrix."""
+    rows, columns = shape
     return (rows - 1) * stride + columns if rows and columns else 0
 
 
@@ -169,9 +172,9 @@ def gaps(size: int, dtype: np.dtype) -> np.ndarray:
     return np.full(size * dtype.itemsize, GAP, np.uint8).view(dtype)
 
 
-def matrix(memory: np.ndarray, rows: int, columns: int, stride: int) -> np.ndarray:
-    """The strided matrix in ``memory``, as a view."""
-    if not rows or not columns:
-        return np.empty((rows, columns), memory.dtype)
+def matrix(memory: np.ndarray, shape: tuple[int, ...], stride: int) -> np.ndarray:
+    """The strided (rows, columns) matrix in ``memory``, as a view."""
+    if 0 in shape:
+        return np.empty(shape, memory.dtype)
     steps = (stride * memory.itemsize, memory.itemsize)
-    return np.lib.stride_tricks.as_strided(memory, (rows, columns), steps)
+    return np.lib.stride_tricks.as_strided(memory, shape, steps)

@@ -162,7 +162,9 @@ def _plainer_array(problem: Problem, name: str, array: np.ndarray) -> Iterator[P
         return
     for index in np.ndindex(array.shape):
         value = int(wide[index])
-        for smaller in dict.fromkeys((0, int(np.sign(value)), int(value / 2), value - int(np.sign(value)))):
+        for smaller in dict.fromkeys(
+            (0, int(np.sign(value)), int(value / 2), value - int(np.sign(value)))
+        ):
             if abs(smaller) < abs(value):
                 changed = wide.copy()
                 changed[index] = smaller

@@ -113,7 +113,9 @@ def _float32_half_away(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndar
 def _float32_half_added(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
     """``(int32_t)(x + (x < 0 ? -0.5f : 0.5f))``."""
     scaled = _in_float32(acc + bias, s)
-    return np.trunc(scaled + np.where(scaled < 0, np.float32(-0.5), np.float32(0.5))).astype(np.int64)
+    return np.trunc(scaled + np.where(scaled < 0, np.float32(-0.5), np.float32(0.5))).astype(
+        np.int64
+    )
 
 
 def _float32_half_up(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Whether a result depends on anything but its inputs, and on what: one thing is varied at a time."""
+"""Whether a result depends on anything but its inputs, and on what; one thing is varied at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Dependence:
 def elements(call: Call, output: np.ndarray) -> bytes:
     """The elements of an output without its gaps."""
     problem = call.problem
-    view = matrix(output, problem.rows, problem.channels, problem.output_stride)
+    view = matrix(output, (problem.rows, problem.channels), problem.output_stride)
     return view.tobytes()
 
 
@@ -80,7 +81,8 @@ def unstable(runner: Runner, call: Call, before: Sequence[Call]) -> Dependence |
 
 
 def _filled(call: Call, field: str, fill: int) -> Call:
-    return Call(call.problem, replace(call.setting, **{field: fill}))
+    changed: dict[str, Any] = {field: fill}
+    return Call(call.problem, replace(call.setting, **changed))
 
 
 def _varies(runner: Runner, call: Call) -> Dependence:

@@ -104,9 +104,7 @@ def sum_defects() -> list[Defect]:
     ]
 
 
-def _sum(
-    name: str, words: str, sums: Callable[[Operands], np.ndarray], dtype: str = ""
-) -> Defect:
+def _sum(name: str, words: str, sums: Callable[[Operands], np.ndarray], dtype: str = "") -> Defect:
     def applies(abi: Abi) -> bool:
         return abi.family is not REQUANTIZE and dtype in ("", abi.data)
 

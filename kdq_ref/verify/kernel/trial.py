@@ -277,7 +277,8 @@ class _Slots:
 
     def read(self, number: int, trial: Trial) -> Outcome:
         """Make one outcome of a trial's calls."""
-        outputs, changed = [], dict.fromkeys(())
+        outputs: list[np.ndarray] = []
+        changed: dict[str, None] = {}
         for place, call in enumerate(trial.calls):
             memory = call.memory()
             head, body = self._slot(number, place, memory.nbytes)
@@ -292,5 +293,3 @@ class _Slots:
             names = list(arrays_of(call.problem))
             changed.update(dict.fromkeys(n for i, n in enumerate(names) if head[2] >> i & 1))
         return Outcome("done", outputs=tuple(outputs), changed=tuple(changed))
-
-

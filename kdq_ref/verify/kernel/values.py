@@ -107,7 +107,7 @@ def scaling(
         No clamp but the type's.
     """
     count = max(1, channels) if chooser.of((True, True, False)) else 1
-    real = chooser.rng.uniform(10, 120, count) / max(magnitude, 1.0)
+    real: np.ndarray = chooser.rng.uniform(10, 120, count) / max(magnitude, 1.0)
     if chooser.of((True, False, False)):
         real = 2.0 ** np.round(np.log2(real))
     low, high = abi.codes
@@ -121,8 +121,8 @@ def scaling(
 def multipliers(rule: Rule, rng: np.random.Generator, count: int) -> np.ndarray:
     """Multipliers for a sweep : (count,) float64, the plainest first.
 
-    Powers of two, which make ties; mantissas at both ends, and in the middle; all exponents that the
-    rule takes, the usual ones most.
+    Powers of two, which make ties; mantissas at both ends, and in the middle; all exponents that
+    the rule takes, the usual ones most.
     """
     usual = 2.0 ** -np.arange(1.0, 17.0)
     every = 2.0 ** np.arange(-31.0, 30.0)
@@ -141,6 +141,6 @@ def near_ties(rng: np.random.Generator, real: np.ndarray, rows: int) -> np.ndarr
     # A quarter is far outside the codes, where rules part for other reasons.
     far = rng.random(q.shape) < 0.25
     q = np.where(far, rng.integers(-(2**30), 2**30, q.shape), q)
-    acc = np.rint((q + 0.5) / real) + rng.integers(-1, 2, q.shape)
+    acc: np.ndarray = np.rint((q + 0.5) / real) + rng.integers(-1, 2, q.shape)
     bound = np.floor(np.minimum(2.0**31 - 1, (2.0**31 - 1) / real))
     return np.clip(acc, -bound, bound).astype(np.int64)

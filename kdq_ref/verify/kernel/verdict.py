@@ -107,6 +107,7 @@ class Verdict:
             lines = [f"not verified: {of}: the kernel refused all calls ({made})"]
         else:
             lines = [f"WRONG: {of} ({made})"]
+        lines.append(", ".join(f"{stage}: {count:,}" for stage, count in self.stages.items()))
         for finding in self.findings:
             lines += ["", f"* {finding.words}", *(f"  - {line}" for line in finding.evidence)]
             lines.append(f"  - smallest case: {finding.problem.describe()}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kdq_ref.geometry import window_output
+from kdq_ref.geometry import effective_kernel, window_output
 from kdq_ref.rounding import Rule
 from kdq_ref.verify.kernel.abi import Abi
 from kdq_ref.verify.kernel.matrices import sweep_bias
@@ -144,11 +144,11 @@ def convolution_drawn(chooser: Chooser, abi: Abi, rule: Rule) -> Problem:
     """Any convolution whose window fits."""
     kernel = chooser.between(1, 4), chooser.between(1, 4)
     dilation = chooser.of((1, 1, 2, 3)), chooser.of((1, 1, 2, 3))
-    padding = tuple(chooser.between(0, 2) for _ in range(4))
-    size = tuple(
-        chooser.between(0, 6)
-        + max(1, (kernel[n] - 1) * dilation[n] + 1 - sum(padding[2 * n :][:2]))
-        for n in range(2)
+    top, bottom, left, right = (chooser.between(0, 2) for _ in range(4))
+    reach = effective_kernel(kernel, dilation)
+    size = (
+        chooser.between(0, 6) + max(1, reach[0] - top - bottom),
+        chooser.between(0, 6) + max(1, reach[1] - left - right),
     )
     groups = 1 if abi.depthwise else chooser.of((1, 1, 2, 3))
     outputs = chooser.between(1, 3) if abi.depthwise else groups * chooser.between(1, 9)
@@ -158,7 +158,7 @@ def convolution_drawn(chooser: Chooser, abi: Abi, rule: Rule) -> Problem:
         kernel=kernel,
         stride=(chooser.between(1, 3), chooser.between(1, 3)),
         dilation=dilation,
-        padding=padding,
+        padding=(top, bottom, left, right),
         batch=chooser.between(1, 2),
         groups=groups,
     )

@@ -16,6 +16,8 @@ from kdq_ref.verify.kernel.abi import CONV2D, GEMM, Abi
 GAP = 0x5B
 """Byte between the rows of strided inputs: a kernel that uses it is wrong, and always the same."""
 
+_SHOWN = 4  # elements of an array that a line has room for
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -158,6 +160,11 @@ class Problem:
         if self.scaling is not None:
             s = self.scaling
             text += f", output zero point = {s.zero_point}, clamp = [{s.qmin}, {s.qmax}]"
+        for name, array in self.inputs.items():
+            if 0 < array.size <= _SHOWN:
+                text += f", {name} = {array.tolist()}"
+        if self.scaling is not None and len(self.scaling.real) <= _SHOWN:
+            text += f", M = {self.scaling.real.tolist()}"
         return text
 
 

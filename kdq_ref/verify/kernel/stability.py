@@ -1,4 +1,4 @@
-"""Whether a result depends on anything but its inputs, and on what; one thing is varied at a time."""
+"""Whether a result depends on more than its inputs, and on what; one thing is varied at a time."""
 
 from __future__ import annotations
 

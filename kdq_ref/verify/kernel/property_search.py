@@ -48,6 +48,9 @@ def failing_example(
     class Found(Exception):
         """A failing example."""
 
+    class OutOfTime(BaseException):
+        """The time is up; as no Exception, it ends hypothesis at once."""
+
     class Drawing:
         """Choices of hypothesis."""
 
@@ -71,14 +74,18 @@ def failing_example(
     )
     @hypothesis.given(st.data())
     def search(data: Any) -> None:
-        problem = drawn(Drawing(data), abi, rule)
         # Once something has failed it must fail again, or hypothesis complains.
-        if (failing or time.monotonic() < until) and fails(problem):
+        if not failing and time.monotonic() > until:
+            raise OutOfTime
+        problem = drawn(Drawing(data), abi, rule)
+        if fails(problem):
             failing.append(problem)
             raise Found
 
     try:
         search()
+    except OutOfTime:
+        return None
     except (Found, hypothesis.errors.Flaky):  # the second, if it does not always fail
         return failing[-1]
     return None

@@ -88,9 +88,7 @@ def test_calls_come_back_right(right: Path, symbol: str) -> None:
 def test_calls_at_once_have_memory_of_their_own(right: Path) -> None:
     """Four threads, four results."""
     library = Library(right, "tiled", ABI)
-    calls = tuple(
-        Call(gemm(random_choices(2, n), ABI, None, (9, 17, 40), "")) for n in range(4)
-    )
+    calls = tuple(Call(gemm(random_choices(2, n), ABI, None, (9, 17, 40), "")) for n in range(4))
     outcome = Runner(library, 30.0).alone(Trial(calls, together=True))
     for call, output in zip(calls, outcome.outputs, strict=True):
         np.testing.assert_array_equal(output, compute(call.problem, call.memory()))

@@ -28,9 +28,7 @@ def test_inputs_lie_as_sizes_say() -> None:
     """Row stride 5 of a (2, 3) matrix: 8 elements."""
     a = np.arange(6, dtype=np.int8).reshape(2, 3)
     sizes = {"m": 2, "n": 1, "k": 3, "lda": 5, "ldb": 1, "ldc": 4}
-    problem = Problem(
-        get_abi("gemm_s8s8s32"), "", sizes, {"a": a, "b": np.ones((3, 1), np.int8)}
-    )
+    problem = Problem(get_abi("gemm_s8s8s32"), "", sizes, {"a": a, "b": np.ones((3, 1), np.int8)})
     assert problem.flat("a").tolist() == [0, 1, 2, GAP, GAP, 3, 4, 5]
     assert problem.flat("b").tolist() == [1, 1, 1]
     assert (problem.rows, problem.channels, problem.output_stride) == (2, 1, 4)

@@ -58,9 +58,10 @@ def test_accumulators_next_to_ties_are() -> None:
     real = 2.0 ** np.arange(-20.0, 21.0)
     acc = near_ties(np.random.default_rng([3]), real, 400)
     distance = np.abs((acc * real) % 1 - 0.5) / real
-    small = real < 0.25  # others have nothing but integers around
-    assert (distance[:, small] <= 1.5).all()
-    assert (distance[:, small] == 0).mean() > 0.25
+    # From 1/4 on there are only integers around; at the end of int32 there may be no tie.
+    chosen = (real < 0.25) & (np.abs(acc) < 2**31 - 2)
+    assert (distance[chosen] <= 1.5).all()
+    assert (distance[chosen] == 0).mean() > 0.25
     assert (np.abs(acc * real) < 2.0**31).all()
     assert (np.abs(acc) < 2**31).all()
 

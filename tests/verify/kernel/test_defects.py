@@ -74,9 +74,23 @@ def test_what_is_not_written_stays() -> None:
 def _image(**changes) -> Problem:
     """A 3x3 window over a 3x3 image of zero point 5, of which one output is computed."""
     sizes = {
-        **{"batch": 1, "in_h": 3, "in_w": 3, "in_c": 1, "out_h": 1, "out_w": 1, "out_c": 1},
-        **{"kernel_h": 3, "kernel_w": 3, "stride_h": 1, "stride_w": 1, "dilation_h": 1},
-        **{"dilation_w": 1, "pad_top": 0, "pad_left": 0, "groups": 1, "x_zero_point": 5},
+        "batch": 1,
+        "in_h": 3,
+        "in_w": 3,
+        "in_c": 1,
+        "out_h": 1,
+        "out_w": 1,
+        "out_c": 1,
+        "kernel_h": 3,
+        "kernel_w": 3,
+        "stride_h": 1,
+        "stride_w": 1,
+        "dilation_h": 1,
+        "dilation_w": 1,
+        "pad_top": 0,
+        "pad_left": 0,
+        "groups": 1,
+        "x_zero_point": 5,
     } | changes
     inputs = {
         "x": np.arange(9, dtype=np.int8).reshape(1, 3, 3, 1),

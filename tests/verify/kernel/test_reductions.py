@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from kdq_ref.rounding import RULES
-from kdq_ref.verify.kernel.abi import ABIS, CONV2D
+from kdq_ref.verify.kernel.abi import ABIS
 from kdq_ref.verify.kernel.evidence import accumulators
 from kdq_ref.verify.kernel.grid import drawn, random_choices
+from kdq_ref.verify.kernel.images import Geometry, convolution
 from kdq_ref.verify.kernel.pipeline import compute
 from kdq_ref.verify.kernel.problem import Problem
 from kdq_ref.verify.kernel.reductions import reductions
@@ -41,9 +42,9 @@ def test_reductions_are_legal_and_not_larger(name: str) -> None:
 
 def test_windows_stay_inside_what_is_padded() -> None:
     """A smaller image gives a smaller output."""
-    abi = ABIS["conv2d_s8"]
-    assert abi.family is CONV2D
-    problem = drawn(random_choices(4, 1), abi, RULES["single_rounding"])
+    g = Geometry(size=(5, 6))
+    chooser = random_choices(4, 1)
+    problem = convolution(chooser, ABIS["conv2d_s8"], RULES["single_rounding"], g, "")
     sizes = [smaller.sizes for smaller in reductions(problem)]
     assert any(s["in_h"] < problem.sizes["in_h"] for s in sizes)
     assert all(s["out_h"] <= problem.sizes["out_h"] for s in sizes)

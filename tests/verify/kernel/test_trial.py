@@ -30,20 +30,22 @@ class Kernel:
 
     def invoke(self, calls) -> None:
         for ready in calls:
-            k = ready.call.problem.sizes["k"]
-            action = {
-                1: lambda: os._exit(5),
-                2: lambda: ctypes.string_at(0),
-                3: lambda: time.sleep(600),
-                7: lambda: setattr(ready, "number", 37),
-                8: lambda: setattr(ready, "number", UNSUPPORTED),
-                9: lambda: ready.arrays["a"].array.__setitem__(0, 99),
-            }.get(k)
-            if k == 6:
-                raise CallableFailed("what it raised")
-            if action is not None:
-                action()
+            self.act(ready)
             ready.output.array[:] = compute(ready.call.problem, ready.output.array)
+
+    def act(self, ready) -> None:
+        k = ready.call.problem.sizes["k"]
+        if k == 1:
+            os._exit(5)
+        if k == 2:
+            ctypes.string_at(0)
+        if k == 3:
+            time.sleep(600)
+        if k == 6:
+            raise CallableFailed("what it raised")
+        if k == 9:
+            ready.arrays["a"].array[0] = 99
+        ready.number = {7: 37, 8: UNSUPPORTED}.get(k, 0)
 
 
 def _trial(k: int, **setting) -> Trial:

@@ -70,7 +70,7 @@ def test_the_header_compiles_without_a_warning(compiler, language: str, tmp_path
 
 def test_an_unknown_abi_is_told_the_known_ones() -> None:
     """The message lists them."""
-    with pytest.raises(InvalidArgumentError, match="gemm_s8s8s32, .*depthwise_s8"):
+    with pytest.raises(InvalidArgumentError, match=r"gemm_s8s8s32, .*depthwise_s8"):
         get_abi("gemm")
 
 

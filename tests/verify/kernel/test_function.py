@@ -25,10 +25,11 @@ needs_core = pytest.mark.skipif(
 
 
 @needs_core
-@pytest.mark.parametrize("abi", OWN)
-@pytest.mark.parametrize("rule", ["single_rounding", "fbgemm"])
+@pytest.mark.parametrize(
+    ("abi", "rule"), zip(OWN, ["fbgemm", "rndnu", "single_rounding", "onnx_spec"], strict=True)
+)
 def test_our_own_kernels_are_right(abi: str, rule: str) -> None:
-    """The C core before the same judge as anybody's: the default rule, the one with a real bias."""
+    """The C core before the same judge as anybody's."""
     verdict = verify_callable(getattr(kernels, OWN[abi]), abi=abi, rule=rule, seconds=0)
     assert verdict.passed, verdict.lines()
 

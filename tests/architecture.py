@@ -25,7 +25,7 @@ FLOORS = (
     ("quant", "prune"),
     ("train", "interop", "verify"),
     ("pipeline",),
-    ("report", "cli"),
+    ("report", "cli", "pytest_plugin"),
 )
 HEIGHT = {unit: height for height, row in enumerate(FLOORS) for unit in row}
 

@@ -26,9 +26,10 @@ COMMANDS = {
     "quantize": "Turn a float model into an integer model.",
     "eval": "Measure accuracy and speed of a float or integer model.",
     "predict": "Say which class images belong to.",
+    "verify": "Say whether your kernel is right, and what is wrong with it.",
     "dialect": "What runtimes compute, to the last bit: list, show, check, identify.",
-    "info": "Show this machine, or the layers of a model.",
     "rules": "The rounding rules, and where two of them differ.",
+    "info": "Show this machine, or the layers of a model.",
     "completion": "Print the script that completes kdq's arguments in a shell.",
 }
 """Every command and its help in one line; ``kdq_ref.cli.NAME.command`` is imported when needed."""

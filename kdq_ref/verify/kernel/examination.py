@@ -1,0 +1,170 @@
+"""The whole verification of one kernel: which calls, in which order, and when to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from kdq_ref.rounding import Rule
+from kdq_ref.verify.kernel.abi import CONV2D, GEMM, Abi
+from kdq_ref.verify.kernel.evidence import SWEEPS
+from kdq_ref.verify.kernel.findings import Examiner, Record
+from kdq_ref.verify.kernel.grid import boundary_grid, drawn, random_choices, rounding_sweep
+from kdq_ref.verify.kernel.images import Geometry, convolution
+from kdq_ref.verify.kernel.matrices import gemm, requantize
+from kdq_ref.verify.kernel.problem import Problem
+from kdq_ref.verify.kernel.property_search import available, failing_example
+from kdq_ref.verify.kernel.stability import SETTINGS, is_right, race
+from kdq_ref.verify.kernel.symptoms import common_symptom
+from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Target, Trial
+from kdq_ref.verify.kernel.values import RandomChooser
+from kdq_ref.verify.kernel.verdict import Finding, Verdict
+
+_FIRST_SWEEPS = 2
+_BATCH = 32
+_ROUNDS = 20
+_THREADS = 107  # what a generator is for
+
+
+class Examination:
+    """Verifies one kernel.
+
+    Parameters
+    ----------
+    target : Target
+    abi : Abi
+    rule : Rule or None
+    seconds : float
+        How long to go on looking for faults; the boundary grid is always completed, and what is
+        found is always explained.
+    seed : int
+    limit : float
+        Seconds without a result after which a call hangs.
+    """
+
+    def __init__(
+        self, target: Target, abi: Abi, rule: Rule | None, seconds: float, seed: int, limit: float
+    ) -> None:
+        self.abi = abi
+        self.rule = rule
+        self.seed = seed
+        self.runner = Runner(target, limit)
+        self._start = time.monotonic()
+        self._until = self._start + seconds
+        self._examiner = Examiner(self.runner, abi, rule, seed, shrinking=max(0.5, seconds / 4))
+        self._stages: dict[str, int] = {}
+        self._outputs = 0
+        self._refused: list[Call] = []
+        self._asked: list[Call] = []
+
+    def run(self) -> Verdict:
+        """Look for faults; explain those found."""
+        problems = boundary_grid(self.abi, self.rule, self.seed)
+        if self.rule is not None:
+            problems += self._sweeps(range(_FIRST_SWEEPS))
+        record = self._observe("boundary grid", problems)
+        findings = self._examiner.findings(record)
+        if not findings:
+            findings = self._threads()
+        if not findings:
+            findings = self._search()
+        return Verdict(
+            self.abi.name,
+            self.rule.name if self.rule else "",
+            tuple(findings),
+            sum(self._stages.values()),
+            self._outputs,
+            len(self._refused),
+            self._refusals(),
+            self._stages,
+            time.monotonic() - self._start,
+        )
+
+    def _sweeps(self, numbers: range) -> list[Problem]:
+        assert self.rule is not None, "only rules are swept"
+        return [rounding_sweep(self.abi, self.rule, self.seed, number) for number in numbers]
+
+    def _observe(self, stage: str, problems: Sequence[Problem]) -> Record:
+        """Make every call under every setting."""
+        calls = [Call(problem, setting) for problem in problems for setting in SETTINGS]
+        outcomes = self.runner.run([Trial((call,)) for call in calls])
+        self._count(stage, calls, outcomes)
+        return Record(calls, outcomes)
+
+    def _count(self, stage: str, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+        made = [(c, o) for c, o in zip(calls, outcomes, strict=True) if o.kind != "skipped"]
+        self._stages[stage] = self._stages.get(stage, 0) + len(made)
+        self._outputs += sum(sum(out.size for out in o.outputs) for _, o in made)
+        self._asked += [call for call, _ in made]
+        self._refused += [call for call, outcome in made if outcome.kind == "refused"]
+
+    def _search(self) -> list[Finding]:
+        """Sweeps, drawn calls, hypothesis, while there is time."""
+        start = time.monotonic()
+        third = max(self._until - start, 0.0) / 3
+        for number in range(_FIRST_SWEEPS, SWEEPS, 2):
+            if self.rule is None or time.monotonic() > start + third:
+                break
+            sweeps = self._sweeps(range(number, number + 2))
+            if findings := self._judge(self._observe("rounding sweeps", sweeps)):
+                return findings
+        number = 0
+        while time.monotonic() < self._until - third:
+            choices = [random_choices(self.seed, number + n) for n in range(_BATCH)]
+            problems = [drawn(chooser, self.abi, self.rule) for chooser in choices]
+            if findings := self._judge(self._observe("drawn calls", problems)):
+                return findings
+            number += _BATCH
+        return self._properties()
+
+    def _judge(self, record: Record) -> list[Finding]:
+        clean = all(
+            is_right(call, outcome) and not outcome.changed
+            for call, outcome in zip(record.calls, record.outcomes, strict=True)
+        )
+        return [] if clean else self._examiner.findings(record)
+
+    def _properties(self) -> list[Finding]:
+        """Let hypothesis look for a failing call, and make it small."""
+
+        def fails(problem: Problem) -> bool:
+            record = self._observe("hypothesis", [problem])
+            return any(
+                not is_right(call, outcome) or bool(outcome.changed)
+                for call, outcome in zip(record.calls, record.outcomes, strict=True)
+            )
+
+        if not available():
+            self._stages["hypothesis, which is not installed"] = 0
+            return []
+        problem = failing_example(self.abi, self.rule, fails, self._until, self.seed)
+        return [] if problem is None else self._judge(self._observe("hypothesis", [problem]))
+
+    def _threads(self) -> list[Finding]:
+        problems = long_problems(self.abi, self.rule, self.seed)
+        calls = [Call(problem, SETTINGS[n % 2]) for n, problem in enumerate(problems * 2)]
+        self._stages["threads"] = _ROUNDS * len(calls)
+        found = race(self.runner, calls, _ROUNDS)
+        return [] if found is None else [self._examiner.dependence(found)]
+
+    def _refusals(self) -> str:
+        if not self._refused:
+            return ""
+        refused = {id(call) for call in self._refused}
+        symptom = common_symptom(self._asked, [id(call) in refused for call in self._asked])
+        return "" if symptom is None else f", {symptom.words}"
+
+
+def long_problems(abi: Abi, rule: Rule | None, seed: int) -> list[Problem]:
+    """Two calls long enough to overlap, with different results."""
+    chooser = RandomChooser(np.random.default_rng([seed, _THREADS]))
+    why = "several threads at once"
+    if abi.family is GEMM:
+        return [gemm(chooser, abi, rule, (24, 33, k), why) for k in (256, 200)]
+    assert rule is not None, "only products have no rule"
+    if abi.family is CONV2D:
+        g = Geometry(size=(20, 20), channels=(16, 2 if abi.depthwise else 16))
+        return [convolution(chooser, abi, rule, g, why) for _ in range(2)]
+    return [requantize(chooser, abi, rule, (rows, 256), why) for rows in (256, 200)]

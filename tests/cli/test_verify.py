@@ -1,0 +1,86 @@
+"""``kdq verify``: exit codes, JSON, reproducers, and the files that a user copies."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kdq_ref.verify.kernel.abi import asset
+
+
+@pytest.fixture(scope="module")
+def library(invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example, made as its first lines say."""
+    folder = tmp_path_factory.mktemp("verify")
+    (folder / "kdq_kernel_abi.h").write_text(invoke("verify", "--print-header").stdout)
+    (folder / "example.c").write_text(invoke("verify", "--print-example").stdout)
+    command = [*shlex.split(os.environ.get("CC") or "cc"), "-O2", "-shared", "-fPIC"]
+    command += ["-o", str(folder / "example.so"), str(folder / "example.c")]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+        works = (folder / "example.so").exists()
+    except (OSError, subprocess.CalledProcessError):
+        works = False
+    if not works:
+        pytest.skip(f"no C compiler: {command[0]} does not compile")
+    return folder / "example.so"
+
+
+def _verify(invoke, library: Path, *more: object):
+    named = ("--lib", library, "--symbol", "example_gemm", "--abi", "gemm_s8s8s8")
+    return invoke("verify", *named, "--seconds", 0, *more)
+
+
+def test_the_example_passes(invoke, library: Path) -> None:
+    """Exit code 0 and one word to begin with."""
+    outcome = _verify(invoke, library, "--rule", "double_rounding")
+    assert outcome.code == 0, outcome.stdout
+    assert outcome.stdout.startswith("right: gemm_s8s8s8, double_rounding: every bit")
+
+
+def test_a_wrong_kernel_is_a_verdict_and_a_file(invoke, library: Path, tmp_path: Path) -> None:
+    """Exit code 1; what is wrong; a reproducer for every finding."""
+    target = tmp_path / "reproduce.c"
+    outcome = _verify(invoke, library, "--rule", "onnx_spec", "--reproducer", target)
+    assert outcome.code == 1
+    assert "* your requantization is `double_rounding`" in outcome.stdout
+    assert f"reproducer: {target}" in outcome.stdout
+    assert '#define SYMBOL "example_gemm"' in target.read_text()
+
+
+def test_json_is_one_object(invoke, library: Path) -> None:
+    """With the smallest case in full."""
+    outcome = _verify(invoke, library, "--json")
+    assert outcome.code == 1
+    assert outcome.json["passed"] is False
+    assert outcome.json["rule"] == "single_rounding"
+    assert outcome.json["symbol"] == "example_gemm"
+    assert outcome.json["findings"][0]["cause"] == "rule_double_rounding"
+    assert outcome.json["findings"][0]["calls"][0]["m"] == 1
+
+
+def test_header_and_example_are_those_of_the_package(invoke) -> None:
+    """To the byte."""
+    assert invoke("verify", "--print-header").stdout == asset("kdq_kernel_abi.h")
+    assert invoke("verify", "--print-example").stdout == asset("example.c")
+
+
+def test_what_is_missing_is_said(invoke, tmp_path: Path) -> None:
+    """Options are usage, a library that is not there an error."""
+    assert invoke("verify").code == 2
+    assert invoke("verify", "--lib", "x", "--symbol", "x", "--abi", "gemm").code == 2
+    outcome = invoke(
+        "verify", "--lib", tmp_path / "none.so", "--symbol", "x", "--abi", "gemm_s8s8s32"
+    )
+    assert outcome.code == 1
+    assert outcome.stderr.startswith(f"kdq: error: {tmp_path}/none.so: No such file")
+    outcome = invoke(
+        "verify",
+        *("--lib", "x", "--symbol", "x", "--abi", "gemm_s8s8s32", "--rule", "fbgemm"),
+    )
+    assert outcome.code == 1
+    assert "no rounding rule applies" in outcome.stderr

@@ -1,6 +1,6 @@
 # Development commands; CONTRIBUTING.md says when to use which.
 PYTHON ?= python
-.PHONY: build test lint c-warnings asan cross exhaustive bench clean
+.PHONY: build test lint c-warnings asan tsan cross exhaustive bench clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -45,6 +45,13 @@ asan:
 		print('sanitized core:', core.importlib.import_module(core.MODULE).__file__)"
 	$(ASAN_PYTHON) -m pytest -q -p no:cacheprovider --rootdir ../.. -c ../../pyproject.toml \
 		../../tests/kernels
+
+# Runs shared by threads, without Python in between.
+tsan:
+	mkdir -p build
+	gcc $(C_FLAGS) -g -fsanitize=thread -Icsrc tests/native/threads.c csrc/*.c -lm -pthread \
+		-o build/threads
+	TSAN_OPTIONS=halt_on_error=1 build/threads
 
 # The kernels natively and under emulators, for CPUs that this machine is not.
 cross:

@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 SOURCES = [
     "conv.c",
     "cpu.c",
+    "crew.c",
     "depthwise.c",
     "dispatch.c",
     "elementwise.c",

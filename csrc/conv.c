@@ -11,8 +11,9 @@
  * window. With dilation or groups, a tap is what is contiguous: a segment per tap. */
 #include "kdq_internal.h"
 
-/* Output pixels that pass over the weights together, and bytes of their input: L1 and L2 again. */
-#define BLOCK_ROWS 120
+/* Output pixels that pass over the weights together, and bytes of their input: they share L2. Lines
+ * where two blocks meet are loaded twice: for a first layer, whose input is small, that counts. */
+#define BLOCK_ROWS 800
 #define BLOCK_BYTES (96 * 1024)
 
 static int taps_are_apart(const kdq_window *w) { return w->dilation_w != 1 || w->groups != 1; }

@@ -61,12 +61,19 @@ void kdq_write_strip(const kdq_weights *weights, const struct kdq_target *target
     }
 }
 
+static int stays_in_registers(const kdq_weights *weights) {
+    const kdq_kernel *kernel = weights->kernel;
+    const int64_t steps = weights->segments * kdq_padded_k(kernel, weights->k);
+    return kernel->run_short != NULL && steps <= kernel->short_k && !kdq_is_compact(weights);
+}
+
 void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *block,
                         const struct kdq_target *target, void *scratch) {
     const kdq_kernel *kernel = weights->kernel;
     const int64_t nr = kernel->nr, rows = block->lines * block->rows;
     const int64_t panel_bytes = kdq_panel_bytes(weights);
     const int widens = must_widen(weights, rows);
+    const int stays = stays_in_registers(weights);
     kdq_micro_kernel *run =
         kdq_is_compact(weights) && !widens ? kernel->run_compact : kernel->run;
     const int32_t none = 0, *depths = &none;
@@ -88,10 +95,13 @@ void kdq_multiply_block(const kdq_weights *weights, const struct kdq_block *bloc
         if (widens) {
             widen(weights, b, wide);
         }
-        int32_t *c = sums;
-        for (int64_t line = 0; line < block->lines; line++) {
-            run(&panel, block->rows, block->a + line * block->line_bytes, c);
-            c += block->rows * nr;
+        if (stays) {
+            kernel->run_short(&panel, block->lines, block->line_bytes, block->rows, block->a, sums);
+        } else {
+            for (int64_t line = 0; line < block->lines; line++) {
+                run(&panel, block->rows, block->a + line * block->line_bytes,
+                    sums + line * block->rows * nr);
+            }
         }
         kdq_write_strip(weights, target, sums, rows, j);
     }

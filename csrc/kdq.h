@@ -341,6 +341,41 @@ int64_t kdq_plan_shared_arena_bytes(const kdq_plan *plan, int32_t parts);
 void kdq_plan_run_shared(const kdq_plan *plan, const float *x_float, const int8_t *x_codes,
                          int8_t *y, void *arena, int32_t part, int32_t parts, int32_t *arrived);
 
+/* ---- Threads between runs (crew.c) --------------------------------------------------------- */
+
+/* What one thread does of a run: images of its own (kdq_plan_run), or its share of one image. */
+typedef struct {
+    const kdq_plan *plan;
+    const float *x_float;
+    const int8_t *x_codes;
+    int8_t *y;
+    void *arena;
+    int64_t images, arena_bytes; /* of its own */
+    int32_t *arrived;            /* of a share, else NULL */
+    int32_t part, parts;
+    int32_t status; /* enum kdq_status, when it has been run */
+} kdq_part;
+int32_t kdq_part_run(kdq_part *part); /* returns its status */
+
+/* Where a thread waits for parts. All zero at first; then only what follows changes it. */
+typedef struct {
+    int32_t state;
+    kdq_part *part;
+} kdq_seat;
+
+/* Hand over a part, after the one before was joined. 1: nobody waits, so a thread must be sent to
+ * kdq_seat_serve. The part stays where it is until it is joined. */
+int32_t kdq_seat_post(kdq_seat *seat, kdq_part *part);
+
+/* Run what is posted, and what is posted within 0.2 ms of it, and so on; then return. */
+void kdq_seat_serve(kdq_seat *seat);
+
+/* Take back a part that no thread has begun. */
+void kdq_seat_withdraw(kdq_seat *seat);
+
+/* Wait until the part has been run, or withdrawn; spinning at first. */
+void kdq_seat_join(const kdq_seat *seat);
+
 /* CDEF END */
 
 #endif

@@ -139,6 +139,11 @@ struct kdq_kernel {
     int32_t width;  /* bytes of an element that `run` reads: 1, or 2 (int8 widened to int16) */
     int32_t flip;   /* activations are read as uint8 = int8 + 128; width is 1 */
     kdq_micro_kernel *run;
+    /* The same, `lines` times, `rows` rows from a, a + line_bytes, ...: for products of so few steps
+     * that their weights stay in registers from line to line (segments * k <= short_k). Or NULL, 0. */
+    void (*run_short)(const struct kdq_panel *panel, int64_t lines, int64_t line_bytes,
+                      int64_t rows, const void *a, int32_t *c);
+    int64_t short_k;
     /* The same on weights held in half the bytes (KDQ_COMPACT), and up to how many rows it is the
      * better choice. NULL: weights have only one form, the one that `run` reads. */
     kdq_micro_kernel *run_compact;

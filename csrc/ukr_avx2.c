@@ -16,6 +16,11 @@
 #define NR 16
 #define UNIT 2
 #define AVX2 __attribute__((target("avx2")))
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll 4")
+#else
+#define UNROLL _Pragma("GCC unroll 4")
+#endif
 
 AVX2 static inline __m256i broadcast_pair(const int16_t *x) {
     return _mm256_set1_epi32(kdq_load_32(x));
@@ -73,7 +78,7 @@ AVX2 static inline __attribute__((always_inline)) void some_tiles(
             const int16_t *a3 = (const int16_t *)(const void *)(row + 3 * row_bytes);
             const int16_t *a4 = (const int16_t *)(const void *)(row + 4 * row_bytes);
             const int16_t *a5 = (const int16_t *)(const void *)(row + 5 * row_bytes);
-            for (int64_t p = 0; p < k; p += UNIT) {
+            UNROLL for (int64_t p = 0; p < k; p += UNIT) {
                 __m256i w0, w1;
                 if (compact) {
                     w0 = widen(narrow);
@@ -106,7 +111,7 @@ AVX2 static inline __attribute__((always_inline)) void some_tiles(
 }
 
 /* The first layer of a network: a window of a few pixels of one channel. All weights stay in
- * registers while the rows go by: 12 vectors, 2 sums, a broadcast and a product. */
+ * registers while lines of rows go by: 12 vectors, 2 sums, a broadcast and a product. */
 #define SHORT_K 12
 #define WEIGHTS(q)                                                                                \
     const int64_t at##q = at[q];                                                                  \
@@ -125,13 +130,11 @@ AVX2 static inline __m256i load_weights(const struct kdq_panel *panel, int64_t q
     return _mm256_loadu_si256((const __m256i *)(const void *)w);
 }
 
-AVX2 static inline __attribute__((always_inline)) void pairs_of_rows(const struct kdq_panel *panel,
-                                                                    const int64_t pairs,
-                                                                    int64_t rows, const void *a,
-                                                                    int32_t *c) {
+AVX2 static inline __attribute__((always_inline)) void some_pairs(
+    const struct kdq_panel *panel, const int64_t pairs, int64_t lines, int64_t line_bytes,
+    const int64_t rows, const int8_t *a, int32_t *c) {
     const __m256i start0 = _mm256_loadu_si256((const __m256i *)(const void *)panel->start);
     const __m256i start1 = _mm256_loadu_si256((const __m256i *)(const void *)(panel->start + 8));
-    const int8_t *row = a;
     int64_t at[SHORT_K / UNIT] = {0}, pair = 0; /* bytes from a row's start to its pairs */
     for (int64_t s = 0; s < panel->segments; s++) {
         for (int64_t p = 0; p < panel->k; p += UNIT) {
@@ -144,29 +147,32 @@ AVX2 static inline __attribute__((always_inline)) void pairs_of_rows(const struc
     WEIGHTS(3)
     WEIGHTS(4)
     WEIGHTS(5)
-    for (; rows > 0; rows--, row += panel->row_bytes, c += NR) {
-        __m256i sum0 = start0, sum1 = start1;
-        PAIR(0)
-        PAIR(1)
-        PAIR(2)
-        PAIR(3)
-        PAIR(4)
-        PAIR(5)
-        _mm256_storeu_si256((__m256i *)(void *)c, sum0);
-        _mm256_storeu_si256((__m256i *)(void *)(c + 8), sum1);
+    for (; lines > 0; lines--, a += line_bytes) {
+        const int8_t *row = a;
+        for (int64_t left = rows; left > 0; left--, row += panel->row_bytes, c += NR) {
+            __m256i sum0 = start0, sum1 = start1;
+            PAIR(0)
+            PAIR(1)
+            PAIR(2)
+            PAIR(3)
+            PAIR(4)
+            PAIR(5)
+            _mm256_storeu_si256((__m256i *)(void *)c, sum0);
+            _mm256_storeu_si256((__m256i *)(void *)(c + 8), sum1);
+        }
     }
 }
 
-AVX2 static void run_short(const struct kdq_panel *panel, int64_t rows, const void *a,
-                           int32_t *c) {
+AVX2 static void run_short(const struct kdq_panel *panel, int64_t lines, int64_t line_bytes,
+                           int64_t rows, const void *a, int32_t *c) {
     switch (panel->segments * panel->k / UNIT) {
-    case 0: pairs_of_rows(panel, 0, rows, a, c); break;
-    case 1: pairs_of_rows(panel, 1, rows, a, c); break;
-    case 2: pairs_of_rows(panel, 2, rows, a, c); break;
-    case 3: pairs_of_rows(panel, 3, rows, a, c); break;
-    case 4: pairs_of_rows(panel, 4, rows, a, c); break;
-    case 5: pairs_of_rows(panel, 5, rows, a, c); break;
-    default: pairs_of_rows(panel, 6, rows, a, c); break;
+    case 0: some_pairs(panel, 0, lines, line_bytes, rows, a, c); break;
+    case 1: some_pairs(panel, 1, lines, line_bytes, rows, a, c); break;
+    case 2: some_pairs(panel, 2, lines, line_bytes, rows, a, c); break;
+    case 3: some_pairs(panel, 3, lines, line_bytes, rows, a, c); break;
+    case 4: some_pairs(panel, 4, lines, line_bytes, rows, a, c); break;
+    case 5: some_pairs(panel, 5, lines, line_bytes, rows, a, c); break;
+    default: some_pairs(panel, 6, lines, line_bytes, rows, a, c); break;
     }
 }
 
@@ -196,9 +202,7 @@ AVX2 static inline __attribute__((always_inline)) void all_rows(const struct kdq
 }
 
 AVX2 static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int32_t *c) {
-    if (panel->segments * panel->k <= SHORT_K) {
-        run_short(panel, rows, a, c);
-    } else if (panel->columns <= NR / 2) {
+    if (panel->columns <= NR / 2) {
         all_rows(panel, rows, 1, 0, 0, a, c);
     } else if (panel->ahead) {
         all_rows(panel, rows, 2, 0, 1, a, c);
@@ -225,6 +229,8 @@ const kdq_kernel kdq_avx2 = {
     .layout = KDQ_INTERLEAVED,
     .width = 2,
     .run = run,
+    .short_k = SHORT_K,
+    .run_short = run_short,
     .run_compact = run_compact,
     .compact_rows = 64,
     .winograd_from = 16,

@@ -26,6 +26,13 @@ static void run(const struct kdq_panel *panel, int64_t rows, const void *a, int3
     }
 }
 
+static void run_short(const struct kdq_panel *panel, int64_t lines, int64_t line_bytes,
+                      int64_t rows, const void *a, int32_t *c) {
+    for (int64_t line = 0; line < lines; line++) {
+        run(panel, rows, (const int8_t *)a + line * line_bytes, c + line * rows * NR);
+    }
+}
+
 static const kdq_kernel ref = {
     .name = "ref",
     .needs = 0,
@@ -35,6 +42,8 @@ static const kdq_kernel ref = {
     .layout = KDQ_INTERLEAVED,
     .width = 1,
     .run = run,
+    .run_short = run_short,
+    .short_k = 4 * UNIT,
     .vector = &kdq_vector_portable,
 };
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import weakref
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 import numpy as np
@@ -34,19 +32,6 @@ def _start_again() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_again)
-
-
-def _wait_for(futures: Sequence[Future[None]]) -> None:
-    """Wait, whatever interrupts: threads must not write where the caller no longer expects it."""
-    interruption: BaseException | None = None
-    while True:
-        try:
-            wait(futures)
-            break
-        except KeyboardInterrupt as caught:
-            interruption = caught
-    if interruption is not None:
-        raise interruption
 
 
 class Engine:
@@ -100,15 +85,9 @@ class Engine:
         self._arenas: SimpleQueue[np.ndarray] = SimpleQueue()
         for _ in range(self.threads):
             self._arenas.put(np.empty(self._plan.arena_bytes, np.uint8))
-        # For two runs at a time: parts of both might wait for parts that no thread is left to run.
-        self._sharing = threading.Lock()
         self._shared_arena = np.empty(self._shared_bytes, np.uint8)
-        self._pool = self._new_pool()
+        self._crew = kernels.Crew(self.threads - 1)
         _engines.add(self)
-
-    def _new_pool(self) -> ThreadPoolExecutor | None:
-        others = self.threads - 1  # the caller's thread takes a part, too
-        return ThreadPoolExecutor(others, "kdq-engine") if others else None
 
     def run(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the network's output codes.
@@ -133,10 +112,11 @@ class Engine:
             out[...] = run(self.graph, x)
             return out
         if self._shares(len(x)):
-            with self._sharing:
-                self._run_shared(self._bind_shared(x, out, self._shared_arena), x)
+            self._run_shared(self._bind_shared(x, out, self._shared_arena), x)
         else:
-            self._run_parts([partial(self._run_part, *part) for part in self._split(x, out)], x)
+            with self._some_arenas(len(pieces := self._split(x, out))) as arenas:
+                pairs = zip(pieces, arenas, strict=True)
+                self._run_parts([self._plan.bind(*piece, arena) for piece, arena in pairs], x)
         return out
 
     def bind(self, x: np.ndarray, out: np.ndarray | None = None) -> BoundEngine:
@@ -186,59 +166,38 @@ class Engine:
 
     def _bind_shared(
         self, x: np.ndarray, out: np.ndarray, arena: np.ndarray
-    ) -> list[kernels.BoundShares]:
+    ) -> list[list[kernels.BoundShare]]:
         """A run of all threads for each image, one after the other."""
         pairs = [(x[i : i + 1], out[i : i + 1]) for i in range(len(x))]
         return [self._plan.bind_shared(*pair, arena, self.threads) for pair in pairs]
 
-    def _run_shared(self, images: Sequence[kernels.BoundShares], x: np.ndarray) -> None:
-        """Run what was bound; the caller holds the lock."""
+    def _run_shared(self, images: Sequence[list[kernels.BoundShare]], x: np.ndarray) -> None:
         if x.dtype != np.int8:  # before anything is written
             check_finite("x", x)
-        for image in images:
-            image.start()
-            self._run_at_once(image.calls, image.give_up)
+        for shares in images:
+            self._crew.run(shares, start=shares[0].start, give_up=shares[0].give_up)
 
-    def _run_parts(self, parts: Sequence[Callable[[], None]], x: np.ndarray) -> None:
-        if self._pool is None or len(parts) == 1:
-            for part in parts:
-                part()
+    def _run_parts(self, parts: Sequence[kernels.BoundPlan], x: np.ndarray) -> None:
+        if len(parts) == 1:
+            parts[0]()
             return
         if x.dtype != np.int8:  # before any part has written something
             check_finite("x", x)
-        self._run_at_once(parts)
+        self._crew.run(parts)
 
-    def _run_at_once(
-        self, parts: Sequence[Callable[[], None]], give_up: Callable[[], None] = lambda: None
-    ) -> None:
-        """Run each part in a thread; `give_up` ends those that wait for one that never began."""
-        assert self._pool is not None
-        futures: list[Future[None]] = []
+    @contextmanager
+    def _some_arenas(self, count: int) -> Iterator[list[np.ndarray]]:
+        arenas = []
         try:
-            for part in parts[1:]:
-                futures.append(self._pool.submit(part))
-            parts[0]()
-        except BaseException:
-            give_up()
-            # A pool whose thread could not start has queued the part all the same, and from then on
-            # miscounts its idle threads.
-            broken, self._pool = self._pool, self._new_pool()
-            broken.shutdown(wait=True)
-            raise
+            for _ in range(count):
+                try:
+                    arenas.append(self._arenas.get_nowait())
+                except Empty:  # more callers than threads, or one that was interrupted
+                    arenas.append(np.empty(self._plan.arena_bytes, np.uint8))
+            yield arenas
         finally:
-            _wait_for(futures)
-        for future in futures:
-            future.result()
-
-    def _run_part(self, x: np.ndarray, out: np.ndarray) -> None:
-        try:
-            arena = self._arenas.get_nowait()
-        except Empty:  # more callers than threads, or one that was interrupted
-            arena = np.empty(self._plan.arena_bytes, np.uint8)
-        try:
-            self._plan.run(x, out, arena)
-        finally:
-            self._arenas.put(arena)
+            for arena in arenas:
+                self._arenas.put(arena)
 
     def _check(self, x: np.ndarray, out: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         x = self.graph.check_input(x, finite=self.backend == "spec")  # C sees to it itself
@@ -274,7 +233,9 @@ class BoundEngine:
         self._engine = engine
         self._images, self._parts = self._bind(engine)
 
-    def _bind(self, engine: Engine) -> tuple[list[kernels.BoundShares], list[Callable[[], None]]]:
+    def _bind(
+        self, engine: Engine
+    ) -> tuple[list[list[kernels.BoundShare]], list[kernels.BoundPlan]]:
         """Images that all threads share, or parts of the batch; neither without C."""
         if engine.backend == "spec":
             return [], []
@@ -298,8 +259,7 @@ class BoundEngine:
         if len(self._parts) == 1:
             self._parts[0]()
         elif self._images:
-            with self._engine._sharing:
-                self._engine._run_shared(self._images, self.x)
+            self._engine._run_shared(self._images, self.x)
         elif self._parts:
             self._engine._run_parts(self._parts, self.x)
         else:

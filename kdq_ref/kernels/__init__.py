@@ -10,8 +10,9 @@ call raises :class:`kdq_ref.errors.KernelUnavailableError`.
 """
 
 from kdq_ref.kernels.affine import conv2d, dense, depthwise_conv2d, gemm
-from kdq_ref.kernels.bound import BoundPlan, BoundShares
+from kdq_ref.kernels.bound import BoundPlan, BoundShare
 from kdq_ref.kernels.core import core_available, core_problem
+from kdq_ref.kernels.crew import Crew
 from kdq_ref.kernels.dispatch import IsaReport, available_isas, isa_report
 from kdq_ref.kernels.elementwise import add, argmax, flatten, lookup
 from kdq_ref.kernels.int16x8 import dense_16x8, gemm_16x8, requantize_16x8
@@ -23,7 +24,8 @@ from kdq_ref.kernels.softmax import softmax
 
 __all__ = [
     "BoundPlan",
-    "BoundShares",
+    "BoundShare",
+    "Crew",
     "IsaReport",
     "Plan",
     "PlanBuilder",

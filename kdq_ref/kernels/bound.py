@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ from kdq_ref.kernels.core import ffi, lib
 _REAL = np.dtype(np.float32)
 
 
-def _sources(x: np.ndarray) -> tuple[Any, Any]:
-    """Pointers to real numbers and to codes, one of them NULL."""
-    return (pointer(x), ffi.NULL) if x.dtype == _REAL else (ffi.NULL, pointer(x))
+def _pointers(x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> dict[str, Any]:
+    """Fields of a ``kdq_part``; they keep the arrays alive, the struct does not."""
+    source = "x_float" if x.dtype == _REAL else "x_codes"
+    return {source: pointer(x), "y": pointer(out), "arena": pointer(arena)}
 
 
 class BoundPlan:
@@ -24,65 +24,79 @@ class BoundPlan:
 
     One call at a time: calls would share the arena.
 
+    Attributes
+    ----------
+    part : cdata
+        What a :class:`~kdq_ref.kernels.crew.Crew` is handed; :meth:`check` says how it ended.
+
     Raises
     ------
     NotFiniteError
         When called while the input holds NaN or infinity; nothing has been written then.
     """
 
-    __slots__ = ("_arguments", "_keep", "_run")
+    __slots__ = ("_keep", "_run", "_x", "part")
 
     def __init__(
         self, owner: Any, plan: Any, x: np.ndarray, out: np.ndarray, arena: np.ndarray
     ) -> None:
-        self._keep = owner, x
-        self._run = lib.kdq_plan_run
-        self._arguments = (
-            plan,
-            len(x),
-            *_sources(x),
-            pointer(out),
-            pointer(arena),
-            arena.nbytes,
-        )
+        fields = _pointers(x, out, arena)
+        self._keep, self._x = (owner, fields), x
+        self._run = lib.kdq_part_run
+        sizes = {"images": len(x), "arena_bytes": arena.nbytes}
+        self.part = ffi.new("kdq_part *", {"plan": plan, **fields, **sizes})
 
     def __call__(self) -> None:
         """Run the network once."""
-        if self._run(*self._arguments) != lib.KDQ_OK:
+        if self._run(self.part) != lib.KDQ_OK:
+            self.check()
+
+    def check(self) -> None:
+        """Raise what was wrong with the last run."""
+        if self.part.status != lib.KDQ_OK:
             # Nothing else can be wrong with arrays that were checked.
-            check_finite("x", self._keep[1])
+            check_finite("x", self._x)
 
 
-class BoundShares:
-    """A plan and the image that several threads share. Made by `Plan.bind_shared`.
+class BoundShare:
+    """One thread's share of an image; calling it runs it. Made by `Plan.bind_shared`.
 
-    Call :meth:`start`, then every one of `calls` once, each in a thread of its own: they wait for
-    each other, spinning. One run at a time.
+    All shares of the image are run at once, each in a thread of its own: they wait for each other,
+    spinning. The first one's :meth:`start` comes before.
+
+    Attributes
+    ----------
+    part : cdata
     """
 
-    __slots__ = ("_arrived", "_keep", "calls")
+    __slots__ = ("_arrived", "_keep", "part")
 
-    def __init__(
-        self,
-        owner: Any,
-        plan: Any,
-        x: np.ndarray,
-        out: np.ndarray,
-        arena: np.ndarray,
-        parts: int,
-    ) -> None:
-        self._keep = owner  # pointers keep the arrays
-        self._arrived = ffi.new("int32_t *")
-        arrays = *_sources(x), pointer(out), pointer(arena)
-        self.calls = [
-            partial(lib.kdq_plan_run_shared, plan, *arrays, part, parts, self._arrived)
-            for part in range(parts)
-        ]
+    def __init__(self, keep: Any, arrived: Any, part: Any) -> None:
+        self._keep, self._arrived, self.part = keep, arrived, part
+
+    def __call__(self) -> None:
+        """Run this share."""
+        lib.kdq_part_run(self.part)
+
+    def check(self) -> None:
+        """Nothing can go wrong: the input was checked before."""
 
     def start(self) -> None:
-        """Prepare the next run."""
+        """Prepare the next run of all shares."""
         self._arrived[0] = 0
 
     def give_up(self) -> None:
-        """Let calls that wait for a call which will not come return; the result is rubbish."""
+        """Let shares that wait for one which will not come return; the result is rubbish."""
         self._arrived[0] = 2**30
+
+
+def bind_shares(
+    owner: Any, plan: Any, x: np.ndarray, out: np.ndarray, arena: np.ndarray, parts: int
+) -> list[BoundShare]:
+    """Return the shares of `parts` threads in one image."""
+    arrived = ffi.new("int32_t *")
+    fields = {"plan": plan, **_pointers(x, out, arena), "parts": parts, "arrived": arrived}
+    return [
+        BoundShare((owner, fields), arrived, ffi.new("kdq_part *", {**fields, "part": part}))
+        for part in range(parts)
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 from kdq_ref.checks import check_array, check_positive_int
 from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.kernels.affine import as_matrix
-from kdq_ref.kernels.bound import BoundPlan, BoundShares
+from kdq_ref.kernels.bound import BoundPlan, BoundShare, bind_shares
 from kdq_ref.kernels.buffers import check_writable, contiguous, pointer, requant_struct
 from kdq_ref.kernels.core import ffi, lib
 from kdq_ref.kernels.dispatch import kernel_name
@@ -203,7 +203,7 @@ class Plan:
 
     def bind_shared(
         self, x: np.ndarray, out: np.ndarray, arena: np.ndarray, parts: int
-    ) -> BoundShares:
+    ) -> list[BoundShare]:
         """Check arrays once, for many runs of `parts` threads on one image.
 
         Parameters
@@ -222,7 +222,7 @@ class Plan:
             raise ShapeError(
                 f"arena has {arena.nbytes} bytes; {parts} threads on an image need {needed}"
             )
-        return BoundShares(self, self._plan, x, out, arena, parts)
+        return bind_shares(self, self._plan, x, out, arena, parts)
 
     def _check_operands(self, x: np.ndarray, out: np.ndarray, arena: np.ndarray) -> np.ndarray:
         x = self._check_input(x)

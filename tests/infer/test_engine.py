@@ -7,7 +7,6 @@ import signal
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from functools import partial
 
 import numpy as np
@@ -199,26 +198,6 @@ def test_a_thread_that_cannot_start_is_an_error(
                     run()
         for _ in range(3):
             np.testing.assert_array_equal(run(), expected)
-
-
-@needs_core
-@pytest.mark.parametrize("batch", [1, 9])
-def test_an_interrupted_wait_is_waited_out(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No thread writes any more when the caller hears of Ctrl-C."""
-    engine = infer.Engine(residual_network(7), threads=3)
-    x, wait, states = _images(4, batch), module.wait, []
-
-    def interrupted_once(futures: list[Future[None]]) -> None:
-        monkeypatch.setattr(module, "wait", wait)
-        states.append(futures)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "wait", interrupted_once)
-    if engine.threads_for(batch) > 1:
-        with pytest.raises(KeyboardInterrupt):
-            engine.run(x)
-        assert all(future.done() for future in states[0])
-    np.testing.assert_array_equal(engine.run(x), infer.run(engine.graph, x))
 
 
 @needs_core

@@ -52,8 +52,8 @@ def test_threads_that_share_an_image_get_the_same_bits(
     with ThreadPoolExecutor(parts) as pool:
         for _ in range(2):
             out[...] = 0
-            shares.start()
-            for call in [pool.submit(call) for call in shares.calls]:
+            shares[0].start()
+            for call in [pool.submit(share) for share in shares]:
                 call.result()
             np.testing.assert_array_equal(out, net.reference(x, len(net.ops)))
 

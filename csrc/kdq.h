@@ -61,15 +61,23 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel);
 
 /* ---- Requantization (requant.c) ------------------------------------------------------------ */
 
+/* Kernels have vectors for the first three; any other rule is computed by kdq_requantize. */
 enum kdq_rule {
     KDQ_SINGLE_ROUNDING = 0,
     KDQ_DOUBLE_ROUNDING = 1,
-    KDQ_FLOAT32_RNE = 2
+    KDQ_FLOAT32_RNE = 2,
+    KDQ_DOUBLE_ROUNDING_TIES_UP = 3,
+    KDQ_FBGEMM = 4,
+    KDQ_RNDNU = 5,
+    KDQ_QNNPACK = 6,
+    KDQ_FLOAT64_HALF_AWAY = 7,
+    KDQ_ONNX_SPEC = 8
 };
 
 /* y = clamp(rule(acc, constants of the channel) + zero_point, qmin, qmax).
- * multiplier in [2^30, 2^31) or 0, exponent in [-31, 30], scale finite; a rule reads either the
- * first two or the third. -128 <= qmin <= qmax <= 127, zero_point in [-128, 127]. */
+ * multiplier in [2^30, 2^31) or 0, exponent in [-31, 30]; scale and real finite and not negative;
+ * bias finite. What a rule reads: multiplier and exponent, or scale (KDQ_FBGEMM: and bias), or real.
+ * -128 <= qmin <= qmax <= 127, zero_point in [-128, 127]. */
 typedef struct {
     int32_t rule;         /* enum kdq_rule */
     int32_t channel_step; /* 1: one constant per channel; 0: one for all */
@@ -79,6 +87,8 @@ typedef struct {
     const int32_t *multiplier;
     const int32_t *exponent;
     const float *scale;
+    const double *real;
+    const float *bias; /* in units of the accumulator */
 } kdq_requant;
 
 /* y[r][c] = requantize(acc[r][c] + bias[c]); bias may be NULL; the sum wraps. The first is the
@@ -148,10 +158,19 @@ void kdq_gemm_s8s8(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_
 /* 16x8 quantization: activations int16, weights int8, all symmetric; acc[c] = sum_p x[p] * w[p][c] +
  * bias[c] in int64. k <= KDQ_MAX_K and |bias| <= 2^47 - 2^39, so that |acc| < 2^47. */
 
+/* The last two take the accumulator modulo 2^32, as runtimes with int32 biases hold it; kernels have
+ * vectors for the first. */
+enum kdq_rule_s16 {
+    KDQ_REDUCED_16X8 = 0,
+    KDQ_SINGLE_ROUNDING_16X8 = 1,
+    KDQ_DOUBLE_ROUNDING_16X8 = 2
+};
+
 /* y = clamp(rule(acc, constants of the channel), qmin, qmax); acc in [-2^47, 2^47). multiplier in
- * [2^30, 2^31) or 0, exponent in [-31, 7], -32768 <= qmin <= qmax <= 32767. The first function is the
- * definition for C, the second what the kernel uses in its place. */
+ * [2^30, 2^31) or 0, exponent in [-31, 7] (KDQ_REDUCED_16X8) or [-31, 30], -32768 <= qmin <= qmax <=
+ * 32767. The first function is the definition for C, the second what the kernel uses in its place. */
 typedef struct {
+    int32_t rule;         /* enum kdq_rule_s16 */
     int32_t channel_step; /* 1: one constant per channel; 0: one for all */
     int32_t qmin;
     int32_t qmax;

@@ -8,30 +8,72 @@
  *                        y = (h >> k) + [(h & mask) > (mask >> 1) + (h < 0)],
  *                        k = max(-e,0), mask = 2^k - 1                             half away from 0
  *  (3) float32_rne       y = rne(float32(acc) * scale)                             half to even
+ *  (4) double_rounding_ties_up
+ *                        h as in (2), y = (h + 2^(k-1)) >> k, or h where k = 0     half up
+ *  (5) fbgemm            y = rne((float32(acc) + bias) * scale)                    half to even
+ *                        and INT32_MIN where that does not fit int32
+ *  (6) rndnu             (1) with a mantissa of 24 bits: m is a multiple of 128
+ *  (7) qnnpack           (2) with a mantissa of 24 bits, e <= 0
+ *  (8) float64_half_away y = round(float64(acc) * real)                            half away from 0
+ *  (9) onnx_spec         y = rne(float64(acc) * real)                              half to even
  *
  *      result = clamp(y + zero_point, qmin, qmax)
  *
- *  (4) 16x8, to int16    y = (acc * m' + 2^(14-e)) >> (15-e)                       in int64
+ * and of 16x8, to int16:
+ *
+ * (10) reduced_16x8      y = (acc * m' + 2^(14-e)) >> (15-e)                       in int64
  *                        m' = min((m + 2^15) >> 16, 2^15 - 1)
+ * (11) single_rounding_16x8, double_rounding_16x8: (1), (2) of acc modulo 2^32
+ *
  *      result = clamp(y, qmin, qmax)
  *
  * Ranges: |acc * m| < 2^62 and the rounding term is at most 2^61, so int64 holds every sum. In (2),
  * m >= 0, so the one saturating case of gemmlowp's doubling high multiply cannot occur.
- * Compiled with -ffp-contract=off; (3) has nothing to contract, and stays so. */
+ * Compiled with -ffp-contract=off: (5) rounds its sum and its product. */
 #include "kdq_internal.h"
 
 static inline int64_t single_rounding(int32_t acc, int32_t m, int32_t e) {
     return ((int64_t)acc * m + ((int64_t)1 << (30 - e))) >> (31 - e);
 }
 
-static inline int64_t double_rounding(int32_t acc, int32_t m, int32_t e) {
-    const int32_t left = e > 0 ? e : 0, k = e < 0 ? -e : 0;
-    int64_t a = (int64_t)acc * ((int64_t)1 << left);
+/* The h of (2). */
+static inline int64_t high_half(int32_t acc, int32_t m, int32_t e) {
+    int64_t a = (int64_t)acc * ((int64_t)1 << (e > 0 ? e : 0));
     a = kdq_max(INT32_MIN, kdq_min(INT32_MAX, a));
-    const int64_t h = (a * m + ((int64_t)1 << 30)) >> 31;
-    const int64_t mask = ((int64_t)1 << k) - 1;
+    return (a * m + ((int64_t)1 << 30)) >> 31;
+}
+
+static inline int64_t double_rounding(int32_t acc, int32_t m, int32_t e) {
+    const int32_t k = e < 0 ? -e : 0;
+    const int64_t h = high_half(acc, m, e), mask = ((int64_t)1 << k) - 1;
     return (h >> k) + ((h & mask) > (mask >> 1) + (h < 0));
 }
+
+static inline int64_t double_rounding_ties_up(int32_t acc, int32_t m, int32_t e) {
+    const int32_t k = e < 0 ? -e : 0;
+    return (high_half(acc, m, e) + (((int64_t)1 << k) >> 1)) >> k;
+}
+
+static inline int64_t fbgemm(int32_t acc, float bias, float scale) {
+    const float sum = (float)acc + bias, v = sum * scale;
+    return v >= -0x1p31f && v < 0x1p31f ? kdq_rne_near_int8(v) : INT32_MIN;
+}
+
+/* float64(acc) * real, clamped so that its conversion is defined. */
+static inline double real_product(int32_t acc, double real) {
+    double v = acc * real;
+    v = v < 0x1p31 ? v : 0x1p31;
+    return v > -0x1p31 ? v : -0x1p31;
+}
+
+static inline int64_t half_away(double v) {
+    const int64_t whole = (int64_t)v;
+    const double rest = v - (double)whole; /* exact; v + 0.5 would not be */
+    return whole + (rest >= 0.5) - (rest <= -0.5);
+}
+
+/* As kdq_rne_near_int8: adding 1.5 * 2^52 leaves no bit for a fraction. */
+static inline int64_t half_even(double v) { return (int64_t)((v + 0x1.8p52) - 0x1.8p52); }
 
 kdq_requant kdq_requant_from(const kdq_requant *requant, int64_t c) {
     kdq_requant from = *requant;
@@ -39,6 +81,8 @@ kdq_requant kdq_requant_from(const kdq_requant *requant, int64_t c) {
     from.multiplier += c;
     from.exponent += c;
     from.scale += c;
+    from.real += c;
+    from.bias += c;
     return from;
 }
 
@@ -55,9 +99,19 @@ static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant 
             const int32_t v = kdq_rne_near_int8((float)sum * scale[c * step]);
             y[c] = kdq_clamp(v + zero_point, low, high);
         } else {
-            const int32_t m = multiplier[c * step], e = exponent[c * step];
-            int64_t v = rule == KDQ_SINGLE_ROUNDING ? single_rounding(sum, m, e)
-                                                    : double_rounding(sum, m, e);
+            int64_t v;
+            if (rule == KDQ_FBGEMM) {
+                v = fbgemm(sum, q->bias[c * step], scale[c * step]);
+            } else if (rule == KDQ_FLOAT64_HALF_AWAY) {
+                v = half_away(real_product(sum, q->real[c * step]));
+            } else if (rule == KDQ_ONNX_SPEC) {
+                v = half_even(real_product(sum, q->real[c * step]));
+            } else {
+                const int32_t m = multiplier[c * step], e = exponent[c * step];
+                v = rule == KDQ_SINGLE_ROUNDING   ? single_rounding(sum, m, e)
+                    : rule == KDQ_DOUBLE_ROUNDING ? double_rounding(sum, m, e)
+                                                  : double_rounding_ties_up(sum, m, e);
+            }
             v += zero_point;
             y[c] = (int8_t)kdq_max(low, kdq_min(high, v));
         }
@@ -73,6 +127,10 @@ static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant 
         }                                                                                         \
     }
 
+#define RULE(NAME, COMPUTED_AS)                                                                   \
+    case NAME * 2: ROWS(COMPUTED_AS, 0) break;                                                    \
+    case NAME * 2 + 1: ROWS(COMPUTED_AS, 1) break;
+
 void kdq_requantize_with(const kdq_kernel *kernel, const kdq_requant *requant, int64_t rows,
                          int64_t channels, const int32_t *acc, int64_t ld_acc, const int32_t *bias,
                          int8_t *y, int64_t ld_y) {
@@ -82,12 +140,15 @@ void kdq_requantize_with(const kdq_kernel *kernel, const kdq_requant *requant, i
 void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,
                     int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
     switch (requant->rule * 2 + requant->channel_step) {
-    case KDQ_SINGLE_ROUNDING * 2: ROWS(KDQ_SINGLE_ROUNDING, 0) break;
-    case KDQ_SINGLE_ROUNDING * 2 + 1: ROWS(KDQ_SINGLE_ROUNDING, 1) break;
-    case KDQ_DOUBLE_ROUNDING * 2: ROWS(KDQ_DOUBLE_ROUNDING, 0) break;
-    case KDQ_DOUBLE_ROUNDING * 2 + 1: ROWS(KDQ_DOUBLE_ROUNDING, 1) break;
-    case KDQ_FLOAT32_RNE * 2: ROWS(KDQ_FLOAT32_RNE, 0) break;
-    case KDQ_FLOAT32_RNE * 2 + 1: ROWS(KDQ_FLOAT32_RNE, 1) break;
+        RULE(KDQ_SINGLE_ROUNDING, KDQ_SINGLE_ROUNDING)
+        RULE(KDQ_DOUBLE_ROUNDING, KDQ_DOUBLE_ROUNDING)
+        RULE(KDQ_FLOAT32_RNE, KDQ_FLOAT32_RNE)
+        RULE(KDQ_DOUBLE_ROUNDING_TIES_UP, KDQ_DOUBLE_ROUNDING_TIES_UP)
+        RULE(KDQ_FBGEMM, KDQ_FBGEMM)
+        RULE(KDQ_RNDNU, KDQ_SINGLE_ROUNDING)
+        RULE(KDQ_QNNPACK, KDQ_DOUBLE_ROUNDING)
+        RULE(KDQ_FLOAT64_HALF_AWAY, KDQ_FLOAT64_HALF_AWAY)
+        RULE(KDQ_ONNX_SPEC, KDQ_ONNX_SPEC)
     default: break;
     }
 }
@@ -102,17 +163,28 @@ kdq_requant_s16 kdq_requant_s16_from(const kdq_requant_s16 *requant, int64_t c) 
 void kdq_requantize_s16_with(const kdq_kernel *kernel, const kdq_requant_s16 *requant,
                              int64_t rows, int64_t channels, const int64_t *acc, int64_t ld_acc,
                              int16_t *y, int64_t ld_y) {
-    kernel->vector->requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
+    if (requant->rule == KDQ_REDUCED_16X8) {
+        kernel->vector->requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
+    } else {
+        kdq_requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
+    }
 }
 
 /* |acc * m'| < 2^62 and the rounding term is at most 2^45, so int64 holds every sum. */
+static int64_t reduced(int64_t acc, int32_t m, int32_t e) {
+    const int64_t shift = 15 - e;
+    return (acc * kdq_reduced_multiplier(m) + ((int64_t)1 << (shift - 1))) >> shift;
+}
+
 void kdq_requantize_s16(const kdq_requant_s16 *q, int64_t rows, int64_t channels,
                         const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y) {
     for (int64_t r = 0; r < rows; r++, acc += ld_acc, y += ld_y) {
         for (int64_t c = 0; c < channels; c++) {
-            const int64_t at = c * q->channel_step, shift = 15 - q->exponent[at];
-            const int64_t product = acc[c] * kdq_reduced_multiplier(q->multiplier[at]);
-            const int64_t v = (product + ((int64_t)1 << (shift - 1))) >> shift;
+            const int32_t m = q->multiplier[c * q->channel_step];
+            const int32_t e = q->exponent[c * q->channel_step], sum = (int32_t)acc[c]; /* wraps */
+            const int64_t v = q->rule == KDQ_REDUCED_16X8           ? reduced(acc[c], m, e)
+                              : q->rule == KDQ_SINGLE_ROUNDING_16X8 ? single_rounding(sum, m, e)
+                                                                    : double_rounding(sum, m, e);
             y[c] = (int16_t)kdq_max(q->qmin, kdq_min(q->qmax, v));
         }
     }

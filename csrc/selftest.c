@@ -24,14 +24,17 @@ static int32_t check_rules(const kdq_kernel *kernel) {
         {0, 0, 2, -2, 2, -2, 127, -128},  /* half to even */
     };
     const int32_t m = 1 << 30, e = -2;
-    const float scale = 0.125f;
+    const float scale = 0.125f, no_bias = 0;
+    const double real = 0.125;
     for (int32_t rule = 0; rule < 3; rule++) {
         const kdq_requant requant = {.rule = rule,
                                      .qmin = -128,
                                      .qmax = 127,
                                      .multiplier = &m,
                                      .exponent = &e,
-                                     .scale = &scale};
+                                     .scale = &scale,
+                                     .real = &real,
+                                     .bias = &no_bias};
         int8_t got[8];
         kernel->vector->requantize(&requant, 1, 8, acc, 8, NULL, got, 8);
         if (memcmp(got, want[rule], sizeof got) != 0) {
@@ -63,14 +66,17 @@ static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int6
     const kdq_weights weights = {
         .kernel = kernel, .segments = 1, .k = k, .n = n, .form = form, .data = packed};
     const int32_t multiplier = 1518500250, exponent = -9, x_zero_point = 77; /* about 2^-9.5 */
-    const float scale = 0.00138f;
+    const float scale = 0.00138f, no_bias = 0;
+    const double real = 0.00138;
     const kdq_requant requant = {.rule = rule,
                                  .zero_point = -3,
                                  .qmin = -100,
                                  .qmax = 127,
                                  .multiplier = &multiplier,
                                  .exponent = &exponent,
-                                 .scale = &scale};
+                                 .scale = &scale,
+                                 .real = &real,
+                                 .bias = &no_bias};
     fill(a, m * k, mixed, 1, 0);
     fill(b, k * n, mixed, 1000, shift);
     for (int64_t j = 0; j < n; j++) {

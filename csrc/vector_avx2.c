@@ -206,6 +206,10 @@ static void by_channels(const kdq_requant *q, int64_t rows, int64_t channels, co
 
 static void requantize(const kdq_requant *q, int64_t rows, int64_t channels, const int32_t *acc,
                        int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
+    if (q->rule > KDQ_FLOAT32_RNE) { /* no vectors for these */
+        kdq_requantize(q, rows, channels, acc, ld_acc, bias, y, ld_y);
+        return;
+    }
     const int contiguous = ld_acc == channels && ld_y == channels;
     if (q->channel_step == 0 && bias == NULL && (rows == 1 || contiguous)) {
         channels *= rows, rows = 1; /* one long row, and that is many of a group each */

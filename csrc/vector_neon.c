@@ -154,6 +154,10 @@ static void by_channels(const kdq_requant *q, int64_t rows, int64_t channels, co
 
 static void requantize(const kdq_requant *q, int64_t rows, int64_t channels, const int32_t *acc,
                        int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
+    if (q->rule > KDQ_FLOAT32_RNE) { /* no vectors for these */
+        kdq_requantize(q, rows, channels, acc, ld_acc, bias, y, ld_y);
+        return;
+    }
     if (rows == 1 && q->channel_step == 0 && bias == NULL) { /* a long row is many short ones */
         const int64_t whole = channels / GROUP;
         by_channels(q, whole, whole ? GROUP : 0, acc, GROUP, NULL, y, GROUP);

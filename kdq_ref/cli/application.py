@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": "Say which class images belong to.",
     "dialect": "What runtimes compute, to the last bit: list, show, check, identify.",
     "info": "Show this machine, or the layers of a model.",
+    "rules": "The rounding rules, and where two of them differ.",
     "completion": "Print the script that completes kdq's arguments in a shell.",
 }
 """Every command and its help in one line; ``kdq_ref.cli.NAME.command`` is imported when needed."""

@@ -2,7 +2,8 @@
 
 The manifest holds everything that is not an array; an array of node ``n`` is the tensor
 ``n.weight``, ``n.bias``, ``n.table``, ``n.multiplier``, ``n.exponent``, ``n.requant_scale`` or
-``n.bounds``. The reader accepts exactly what the writer writes: every key, dtype, shape and range
+``n.bounds``; and, only where the network's rule reads it, ``n.requant_real`` or ``n.requant_bias``.
+The reader accepts exactly what the writer writes: every key, dtype, shape and range
 is checked, the accumulator bounds are proven again and compared.
 """
 
@@ -25,6 +26,15 @@ FORMAT = 1
 
 _ARRAYS = {"weight": np.int8, "bias": np.int32, "table": np.int8}
 _PAIRS = {"kernel": 2, "stride": 2, "dilation": 2, "padding": 4}
+_CONSTANTS = {
+    "multiplier": ("multiplier", np.int32),
+    "exponent": ("exponent", np.int32),
+    "scale": ("requant_scale", np.float32),
+    "real": ("requant_real", np.float64),
+    "bias": ("requant_bias", np.float32),
+}
+"""Of the constants of a rule: name of the tensor and dtype."""
+_ALWAYS_STORED = ("multiplier", "exponent", "scale")
 _NODE_KEYS = {"name", "kind", "inputs", "scale", "zero_point", "attributes"}
 _GRAPH_KEYS = {"input", "nodes", "output", "rule", "source_digest", "metadata"}
 
@@ -46,9 +56,8 @@ def save_model(path: str | os.PathLike[str], graph: IntGraph) -> None:
                 tensors[f"{node.name}.{key}"] = value
             elif key == "requant":
                 attributes[key] = {"qmin": value.qmin, "qmax": value.qmax}
-                tensors[f"{node.name}.multiplier"] = value.constants.multiplier
-                tensors[f"{node.name}.exponent"] = value.constants.exponent
-                tensors[f"{node.name}.requant_scale"] = value.constants.scale
+                for name, (tensor, _) in _stored_constants(value.rule).items():
+                    tensors[f"{node.name}.{tensor}"] = getattr(value.constants, name)
             else:
                 attributes[key] = value
         if node.name in graph.bounds:
@@ -171,13 +180,20 @@ def _decode_requant(
 ) -> Requant:
     entry = _typed("requant", value, dict)
     _exact_keys(f"requant of node {name!r}", entry, {"qmin", "qmax"})
+    stored = _stored_constants(rule).items()
     constants = Constants(
-        multiplier=_tensor(left, f"{name}.multiplier", np.int32),
-        exponent=_tensor(left, f"{name}.exponent", np.int32),
-        scale=_tensor(left, f"{name}.requant_scale", np.float32),
+        **{field: _tensor(left, f"{name}.{tensor}", dtype) for field, (tensor, dtype) in stored}
     )
     qmin, qmax = _typed("qmin", entry["qmin"], int), _typed("qmax", entry["qmax"], int)
     return Requant(rule, constants, zero_point, qmin, qmax)
+
+
+def _stored_constants(rule: Rule) -> dict[str, tuple[str, type]]:
+    return {
+        name: stored
+        for name, stored in _CONSTANTS.items()
+        if name in _ALWAYS_STORED or name in rule.uses
+    }
 
 
 def _exact_keys(where: str, entry: dict[str, Any], wanted: set[str]) -> None:

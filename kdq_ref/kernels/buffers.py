@@ -23,6 +23,7 @@ _C_NAMES = {
     np.dtype(np.int32): "int32_t[]",
     np.dtype(np.int64): "int64_t[]",
     np.dtype(np.float32): "float[]",
+    np.dtype(np.float64): "double[]",
 }
 _INT32_MAX = 2**31 - 1
 
@@ -55,11 +56,8 @@ def scratch(size: int) -> Any:
 
 def requant_struct(requant: Requant, keep: list[Any]) -> Any:
     """Return a ``kdq_requant *``."""
-    constants = requant.constants
-    multiplier = pointer(contiguous(constants.multiplier))
-    exponent = pointer(contiguous(constants.exponent))
-    scale = pointer(contiguous(constants.scale))
-    keep += (multiplier, exponent, scale)
+    arrays = {name: pointer(contiguous(value)) for name, value in vars(requant.constants).items()}
+    keep += arrays.values()
     return ffi.new(
         "kdq_requant *",
         {
@@ -68,9 +66,7 @@ def requant_struct(requant: Requant, keep: list[Any]) -> Any:
             "zero_point": requant.zero_point,
             "qmin": requant.qmin,
             "qmax": requant.qmax,
-            "multiplier": multiplier,
-            "exponent": exponent,
-            "scale": scale,
+            **arrays,
         },
     )
 

@@ -101,5 +101,14 @@ def _requant_struct(requant: Requant16x8, keep: list[Any]) -> Any:
     multiplier = pointer(contiguous(requant.constants.multiplier))
     exponent = pointer(contiguous(requant.constants.exponent))
     keep += (multiplier, exponent)
-    step = int(requant.channels > 1)
-    return ffi.new("kdq_requant_s16 *", (step, requant.qmin, requant.qmax, multiplier, exponent))
+    return ffi.new(
+        "kdq_requant_s16 *",
+        {
+            "rule": requant.rule.c_id,
+            "channel_step": int(requant.channels > 1),
+            "qmin": requant.qmin,
+            "qmax": requant.qmax,
+            "multiplier": multiplier,
+            "exponent": exponent,
+        },
+    )

@@ -126,11 +126,7 @@ def _requantizer(requant: Requant, shape: Shape) -> Callable[[np.ndarray], np.nd
     old = requant.constants
     if old.channels != 1:
         repeats = row // shape[-1]
-        constants = Constants(
-            multiplier=np.tile(old.multiplier, repeats),
-            exponent=np.tile(old.exponent, repeats),
-            scale=np.tile(old.scale, repeats),
-        )
+        constants = Constants(**{k: np.tile(v, repeats) for k, v in vars(old).items()})
         requant = Requant(requant.rule, constants, requant.zero_point, requant.qmin, requant.qmax)
     return lambda acc: requant.apply(acc.reshape(-1, row)).reshape(acc.shape)
 

@@ -106,15 +106,23 @@ class _Step:
     def layer(self) -> Any:
         return self.stage.node.layer
 
-    def requant(self, input_scale: float, weight_scale: np.ndarray | float) -> Requant:
-        """Requantization by ``input_scale * weight_scale / output scale``, with the fused clamp."""
+    def requant(
+        self,
+        input_scale: float,
+        weight_scale: np.ndarray | float,
+        bias: np.ndarray | None = None,
+    ) -> Requant:
+        """Requantization by ``input_scale * weight_scale / output scale``, with the fused clamp.
+
+        ``bias`` is real, for a rule that keeps it so.
+        """
         result = self.result
         qmin, qmax = -128, 127
         if self.stage.clamp is not None:
             qmin = result.zero_point
         if isinstance(self.stage.clamp, nn.ReLU6):
             qmax = int(_quantize(np.array([6], np.float32), result)[0])
-        constants = self.rule.constants(input_scale, weight_scale, result.scale)
+        constants = self.rule.constants(input_scale, weight_scale, result.scale, bias)
         return Requant(self.rule, constants, result.zero_point, qmin, qmax)
 
 
@@ -128,11 +136,18 @@ def _affine(step: _Step) -> dict[str, Any]:
     if len(scales) not in (1, w.shape[-1]):
         raise ShapeError(f"the spec has {len(scales)} weight scales for {w.shape[-1]} channels")
     b = step.layer.params.get("b", np.zeros(w.shape[-1], w.dtype))
+    if step.rule.keeps_bias_real:
+        # One scale for all is a number: the rule may treat it in another way.
+        shared = float(scales[0]) if len(scales) == 1 else scales
+        bias, requant = np.zeros(len(b), np.int32), step.requant(source.scale, shared, b)
+    else:
+        bias = quantize_bias(b, source.scale, scales)
+        requant = step.requant(source.scale, scales)
     return {
         "weight": quantize_weights(w, scales),
-        "bias": quantize_bias(b, source.scale, scales),
+        "bias": bias,
         "x_zero_point": source.zero_point,
-        "requant": step.requant(source.scale, scales),
+        "requant": requant,
     }
 
 

@@ -9,14 +9,32 @@ import numpy as np
 
 from kdq_ref.checks import check_int
 from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
-from kdq_ref.rounding.fixed_point import double_rounding, single_rounding
-from kdq_ref.rounding.float32 import float32_rne
+from kdq_ref.rounding.fixed_point import (
+    double_rounding,
+    double_rounding_ties_up,
+    single_rounding,
+)
+from kdq_ref.rounding.float32 import fbgemm, float32_rne
+from kdq_ref.rounding.float32_mantissa import qnnpack, rndnu
+from kdq_ref.rounding.float64 import float64_half_away, onnx_spec
+from kdq_ref.rounding.int16x8 import RULES_16X8
 from kdq_ref.rounding.rule import Constants, Rule
 
 RULES: dict[str, Rule] = {
-    rule.name: rule for rule in (single_rounding, double_rounding, float32_rne)
+    rule.name: rule
+    for rule in (
+        single_rounding,
+        double_rounding,
+        float32_rne,
+        double_rounding_ties_up,
+        fbgemm,
+        rndnu,
+        qnnpack,
+        float64_half_away,
+        onnx_spec,
+    )
 }
-"""Every rule by name; the first is the default."""
+"""Every rule of int32 accumulators by name; the first is the default."""
 
 
 def get_rule(rule: str | Rule) -> Rule:
@@ -37,8 +55,12 @@ def get_rule(rule: str | Rule) -> Rule:
         ) from None
 
 
+def _rule_by_name(name: str) -> Rule:
+    return {**RULES, **RULES_16X8}[name]
+
+
 # A rule is one object wherever it travels: copies and pickles hold its name.
-copyreg.pickle(Rule, lambda rule: (get_rule, (rule.name,)))
+copyreg.pickle(Rule, lambda rule: (_rule_by_name, (rule.name,)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +93,10 @@ class Requant:
             raise RangeError(f"qmin {self.qmin} must not exceed qmax {self.qmax}")
         if self.channels < 1:
             raise ShapeError("a Requant needs constants for at least one channel")
+        if self.rule not in RULES.values():
+            raise InvalidArgumentError(
+                f"{self.rule!r} is not for int32 accumulators; choose one of {', '.join(RULES)}"
+            )
         self.rule.check(self.constants)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdq_ref.cli.application import COMMANDS
+from kdq_ref.rounding import RULES
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
@@ -31,7 +32,7 @@ def test_an_unknown_shell(invoke) -> None:
     [
         ("kdq ", list(COMMANDS)),
         ("kdq in", ["info"]),
-        ("kdq run --rule ", ["single_rounding", "double_rounding", "float32_rne"]),
+        ("kdq run --rule ", list(RULES)),
     ],
 )
 def test_what_is_offered(words: str, expected: list[str], command) -> None:

@@ -12,9 +12,9 @@ from strategies.int16x8 import BIAS_LIMIT, dense_16x8_problems, gemm_16x8_proble
 
 from kdq_ref import intref
 from kdq_ref.errors import DTypeError, RangeError, ShapeError
-from kdq_ref.rounding import Requant16x8, constants_16x8
+from kdq_ref.rounding import Requant16x8, reduced_16x8
 
-REQUANT = Requant16x8(constants_16x8(1.0, 0.5, 1.0))
+REQUANT = Requant16x8(reduced_16x8.constants(1.0, 0.5, 1.0))
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> int:
@@ -66,7 +66,7 @@ def test_an_accumulator_beyond_int32_is_not_wrapped() -> None:
     x = np.full((1, 1024), -32768, np.int16)
     weight = np.full((1024, 2), -128, np.int8)
     bias = np.array([0, -(2**31)], np.int64)
-    requant = Requant16x8(constants_16x8(2.0**-20, 1.0, 1.0))
+    requant = Requant16x8(reduced_16x8.constants(2.0**-20, 1.0, 1.0))
     assert intref.dense_16x8(x, weight, bias, requant=requant).tolist() == [[2**12, 2**11]]
 
 
@@ -103,7 +103,7 @@ def test_wrong_operands_are_typed_errors() -> None:
     ):
         with pytest.raises(error, match=match):
             intref.dense_16x8(*wrong, requant=REQUANT)
-    three = Requant16x8(constants_16x8(1.0, [0.5, 0.5, 0.5], 1.0))
+    three = Requant16x8(reduced_16x8.constants(1.0, [0.5, 0.5, 0.5], 1.0))
     with pytest.raises(ShapeError, match="3 channels"):
         intref.dense_16x8(x, weight, bias, requant=three)
     with pytest.raises(DTypeError, match="a must have dtype int16"):

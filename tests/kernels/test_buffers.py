@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from strategies.rules import near
 
 from kdq_ref import kernels
 from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError
@@ -47,14 +48,14 @@ def test_scratch_is_aligned_like_malloc() -> None:
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_requant_struct_holds_the_requant(rule: str) -> None:
     """Rule, clamp, zero point, and one constant per channel or one for all."""
-    for weight_scales in ([0.5], [0.5, 0.25, 3.0]):
-        constants = RULES[rule].constants(1.0, weight_scales, 1.0)
+    for weight_scales in ([0.5], [0.5, 0.25, 0.75]):
+        constants = near(RULES[rule], np.array(weight_scales), np.random.default_rng(0))
         keep: list[object] = []
         struct = buffers.requant_struct(Requant(RULES[rule], constants, -3, -100, 99), keep)
         assert (struct.rule, struct.zero_point) == (RULES[rule].c_id, -3)
         assert (struct.qmin, struct.qmax) == (-100, 99)
         assert struct.channel_step == (len(weight_scales) > 1)
-        for name in ("multiplier", "exponent", "scale"):
+        for name in vars(constants):
             values = ffi.unpack(getattr(struct, name), len(weight_scales))
             assert values == getattr(constants, name).tolist()
 

@@ -20,14 +20,14 @@ from strategies.integer import THOROUGHLY, WIDTHS, codes, generators
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import DTypeError, KernelUnavailableError, RangeError, ShapeError
-from kdq_ref.rounding import Constants, Requant16x8, constants_16x8
+from kdq_ref.rounding import Constants, Requant16x8, reduced_16x8
 
 ISAS = ["ref", *kernels.available_isas()]
 pytestmark = pytest.mark.skipif(
     not kernels.core_available(), reason=f"no C core: {kernels.core_problem()}"
 )
 
-REQUANT = Requant16x8(constants_16x8(1.0, 2.0**-16, 1.0))
+REQUANT = Requant16x8(reduced_16x8.constants(1.0, 2.0**-16, 1.0))
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -82,7 +82,7 @@ def test_dense_crosses_blocks_of_rows(isa: str, m: int) -> None:
         keywords: dict[str, Any] = {
             "weight": rng.integers(-128, 128, (k, 19), np.int8),
             "bias": rng.integers(-(2**20), 2**20, 19),
-            "requant": Requant16x8(constants_16x8(1.0, rng.uniform(1e-4, 1e-2, 19), 1.0)),
+            "requant": Requant16x8(reduced_16x8.constants(1.0, rng.uniform(1e-4, 1e-2, 19), 1.0)),
         }
         np.testing.assert_array_equal(
             kernels.dense_16x8(x, isa=isa, **keywords), intref.dense_16x8(x, **keywords)
@@ -181,7 +181,7 @@ def test_wrong_operands_are_refused_before_c_sees_them() -> None:
         kernels.dense_16x8(x, weight, bias + 2**47, requant=REQUANT)
     with pytest.raises(RangeError, match="accumulator"):
         kernels.requantize_16x8(bias + 2**47, REQUANT)
-    three = Requant16x8(constants_16x8(1.0, [0.5, 0.5, 0.5], 1.0))
+    three = Requant16x8(reduced_16x8.constants(1.0, [0.5, 0.5, 0.5], 1.0))
     for call in (
         lambda: kernels.dense_16x8(x, weight, bias, requant=three),
         lambda: kernels.requantize_16x8(bias, three),

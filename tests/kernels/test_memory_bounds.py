@@ -18,7 +18,7 @@ import pytest
 
 from kdq_ref import intref, kernels
 from kdq_ref.int4 import Int4Array, pack_int4
-from kdq_ref.rounding import RULES, Requant, Requant16x8, constants_16x8
+from kdq_ref.rounding import RULES, Requant, Requant16x8, reduced_16x8
 
 POSIX = sys.platform.startswith(("linux", "darwin"))
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65]
@@ -125,7 +125,7 @@ def _exercise_16x8(fenced: Fences, isa: str, n: int, rng: np.random.Generator) -
     def matrix(dtype: type, *shape: int) -> np.ndarray:
         return fenced(rng.integers(-128, 128, shape, dtype))
 
-    constants = constants_16x8(1.0, np.full(n, 2.0**-9), 1.0)
+    constants = reduced_16x8.constants(1.0, np.full(n, 2.0**-9), 1.0)
     for name in ("multiplier", "exponent"):
         object.__setattr__(constants, name, fenced(getattr(constants, name)))
     requant = Requant16x8(constants)

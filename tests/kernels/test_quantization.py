@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies.integer import THOROUGHLY, WIDTHS, codes, generators, requants, zero_points
+from strategies.rules import held
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import DTypeError, NotFiniteError, RangeError, ShapeError
@@ -42,12 +43,8 @@ def test_requantize_equals_the_rule(
 def test_requantize_at_ties(isa: str, name: str, exponent: int, mantissa: int) -> None:
     """Accumulators around every tie whose result is inside int8, and one step to either side."""
     rule = RULES[name]
-    constants = Constants(
-        np.array([mantissa], np.int32),
-        np.array([exponent], np.int32),
-        np.array([mantissa * 2.0 ** (exponent - 31)], np.float32),
-    )
-    real = mantissa * 2.0 ** (exponent - 31)
+    constants = held(rule, np.array([mantissa]), np.array([exponent]))
+    real = constants.real[0]
     ties = np.rint((np.arange(-140, 140) + 0.5) / real)
     acc = (ties[:, None] + np.arange(-2, 3)).ravel()
     ends = [INT32_MIN, INT32_MIN + 1, INT32_MAX - 1, INT32_MAX]
@@ -70,11 +67,10 @@ def test_requantize_with_every_exponent_at_once(isa: str, name: str, channels: i
     """Neighbouring channels shift left and right; one has vanished, and its scale too."""
     rule, rng = RULES[name], np.random.default_rng(channels)
     for start in range(-31, 31, 7):
-        exponent = ((np.arange(channels) * 11 + start + 31) % 62 - 31).astype(np.int32)
-        multiplier = rng.integers(2**30, 2**31, channels).astype(np.int32)
+        exponent = (np.arange(channels) * 11 + start + 31) % 62 - 31
+        multiplier = rng.integers(2**30, 2**31, channels)
         multiplier[1::5] = exponent[1::5] = 0
-        scale = (multiplier * 2.0 ** (exponent - 31.0)).astype(np.float32)
-        requant = Requant(rule, Constants(multiplier, exponent, scale), -7)
+        requant = Requant(rule, held(rule, multiplier, exponent), -7)
         for rows in range(1, 6):
             acc = rng.integers(INT32_MIN, INT32_MAX + 1, (rows, channels)) >> rng.integers(
                 0, 32, (rows, channels)

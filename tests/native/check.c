@@ -71,6 +71,8 @@ kdq_requant draw_requant(struct draws *draws, int32_t rule, int64_t channels, do
     int32_t *multiplier = array(SLOT_MULTIPLIER, count * 4, 4);
     int32_t *exponent = array(SLOT_EXPONENT, count * 4, 4);
     float *scale = array(SLOT_SCALE, count * 4, 4);
+    double *real = array(SLOT_REAL, count * 8, 8);
+    float *bias = array(SLOT_REAL_BIAS, count * 4, 4);
     /* 2^e takes the largest accumulator to about 2^7. */
     const int32_t natural = 7 - (int32_t)ceil(log2(largest + 1));
     for (int64_t c = 0; c < count; c++) {
@@ -82,6 +84,8 @@ kdq_requant draw_requant(struct draws *draws, int32_t rule, int64_t channels, do
         exponent[c] = kind == 3 ? draw_between(draws, -31, 30)
                                 : natural + draw_between(draws, -1, 1);
         scale[c] = (float)ldexp(multiplier[c], exponent[c] - 31);
+        real[c] = ldexp(multiplier[c], exponent[c] - 31);
+        bias[c] = (float)(draw_between(draws, -4000, 4000) / 8.0);
     }
     const int32_t qmin = draw(draws) & 1 ? -128 : draw_between(draws, -128, 127);
     return (kdq_requant){.rule = rule,
@@ -91,7 +95,9 @@ kdq_requant draw_requant(struct draws *draws, int32_t rule, int64_t channels, do
                          .qmax = draw(draws) & 1 ? 127 : draw_between(draws, qmin, 127),
                          .multiplier = multiplier,
                          .exponent = exponent,
-                         .scale = scale};
+                         .scale = scale,
+                         .real = real,
+                         .bias = bias};
 }
 
 int differs(struct tally *tally, int equal) {

@@ -7,6 +7,8 @@
 
 #include "kdq_internal.h"
 
+#define RULES 9 /* of enum kdq_rule */
+
 /* A deterministic generator (splitmix64; Steele, Lea, Flood 2014). */
 struct draws {
     uint64_t state;
@@ -32,6 +34,8 @@ enum slot {
     SLOT_MULTIPLIER,
     SLOT_EXPONENT,
     SLOT_SCALE,
+    SLOT_REAL,
+    SLOT_REAL_BIAS,
     SLOT_ACC,
     SLOT_GOT,
     SLOT_GOT_Y,

@@ -63,7 +63,7 @@ static void check_product(const kdq_kernel *kernel, struct draws *draws, struct 
                           struct tally *tally) {
     /* A narrow kernel's compact form is for the smallest weights only. */
     for (p.form = p.shift == 1 ? KDQ_WIDE : KDQ_COMPACT; p.form <= KDQ_WIDE; p.form++) {
-        p.rule = (int32_t)(tally->compared % 3);
+        p.rule = (int32_t)(tally->compared % RULES);
         if (differs(tally, product_is_exact(kernel, draws, &p))) {
             printf("%s: wrong product: m %lld, n %lld, k %lld, %s, rule %d, values %d * %d >> %d\n",
                    kernel->name, (long long)p.m, (long long)p.n, (long long)p.k, forms[p.form],

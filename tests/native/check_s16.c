@@ -50,6 +50,7 @@ static kdq_requant_s16 draw_requant_s16(struct draws *draws, int64_t channels, i
     }
     const int32_t qmin = draw(draws) & 1 ? INT16_MIN : draw_between(draws, INT16_MIN, INT16_MAX);
     return (kdq_requant_s16){
+        .rule = draw_between(draws, KDQ_REDUCED_16X8, KDQ_DOUBLE_ROUNDING_16X8),
         .channel_step = step,
         .qmin = qmin,
         .qmax = draw(draws) & 1 ? INT16_MAX : draw_between(draws, qmin, INT16_MAX),

@@ -18,20 +18,32 @@ static int64_t floor_shift(int64_t value, int32_t shift) {
 /* Round half to even of what is clamped to +-1000. */
 static int32_t nearest(float v) { return (int32_t)rintf(fmaxf(-1000, fminf(1000, v))); }
 
-/* Formulas (1) to (3) of requant.c, without right shifts of negative numbers. */
-static int64_t plain_rule(int32_t rule, int32_t acc, int32_t m, int32_t e, float scale) {
-    if (rule == KDQ_FLOAT32_RNE) {
-        return nearest((float)acc * scale);
+/* The formulas of requant.c, without right shifts of negative numbers; of constants i. */
+static int64_t plain_rule(const kdq_requant *q, int64_t i, int32_t acc) {
+    const int32_t rule = q->rule, m = q->multiplier[i], e = q->exponent[i];
+    const double real = fmax(-1000, fmin(1000, acc * q->real[i]));
+    switch (rule) {
+    case KDQ_FLOAT32_RNE: return nearest((float)acc * q->scale[i]);
+    case KDQ_FBGEMM: {
+        const float product = ((float)acc + q->bias[i]) * q->scale[i];
+        return product < 2147483648.0f ? nearest(product) : INT32_MIN;
     }
-    if (rule == KDQ_SINGLE_ROUNDING) {
-        return floor_shift((int64_t)acc * m + (INT64_C(1) << (30 - e)), 31 - e);
+    case KDQ_FLOAT64_HALF_AWAY: return (int64_t)round(real);
+    case KDQ_ONNX_SPEC: return (int64_t)rint(real);
+    case KDQ_SINGLE_ROUNDING:
+    case KDQ_RNDNU: return floor_shift((int64_t)acc * m + (INT64_C(1) << (30 - e)), 31 - e);
+    default: break;
     }
     int64_t a = acc;
-    for (int32_t i = 0; i < e; i++) {
+    for (int32_t shifted = 0; shifted < e; shifted++) {
         a = kdq_max(INT32_MIN, kdq_min(INT32_MAX, 2 * a));
     }
     const int64_t h = floor_shift(a * m + (INT64_C(1) << 30), 31);
-    const int64_t unit = INT64_C(1) << (e < 0 ? -e : 0); /* half away from zero: */
+    const int64_t unit = INT64_C(1) << (e < 0 ? -e : 0);
+    if (rule == KDQ_DOUBLE_ROUNDING_TIES_UP) {
+        return floor_shift(h + unit / 2, e < 0 ? -e : 0);
+    }
+    /* half away from zero: */
     const int64_t size = ((h < 0 ? -h : h) + unit / 2) / unit;
     return h < 0 ? -size : size;
 }
@@ -43,8 +55,7 @@ static void plain_requantize(const kdq_requant *q, int64_t rows, int64_t channel
         for (int64_t c = 0; c < channels; c++) {
             const int64_t i = c * q->channel_step;
             const int32_t sum = kdq_wrapping_add(acc[r * ld_acc + c], bias != NULL ? bias[c] : 0);
-            const int64_t v =
-                plain_rule(q->rule, sum, q->multiplier[i], q->exponent[i], q->scale[i]);
+            const int64_t v = plain_rule(q, i, sum);
             y[r * ld_y + c] = (int8_t)kdq_max(q->qmin, kdq_min(q->qmax, v + q->zero_point));
         }
     }
@@ -76,10 +87,10 @@ static int requantization_is_exact(const kdq_kernel *kernel, struct draws *draws
 
 struct tally check_requantization(const kdq_kernel *kernel, struct draws *draws) {
     struct tally tally = {0, 0};
-    for (int32_t i = 0; i < 3 * PROBLEMS; i++) {
+    for (int32_t i = 0; i < RULES * PROBLEMS; i++) {
         const uint64_t before = draws->state;
-        if (differs(&tally, requantization_is_exact(kernel, draws, i % 3))) {
-            printf("%s: wrong requantization: rule %d, generator at %llu\n", kernel->name, i % 3,
+        if (differs(&tally, requantization_is_exact(kernel, draws, i % RULES))) {
+            printf("%s: wrong requantization: rule %d, generator at %llu\n", kernel->name, i % RULES,
                    (unsigned long long)before);
         }
     }

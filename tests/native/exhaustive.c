@@ -9,8 +9,9 @@
  *         lists the epilogues by the name of a kernel that has them: "KERNEL runs" or
  *         "KERNEL lacks FEATURE..."
  *
- * RULE is a number of enum kdq_rule. BIASES is "none" or a comma-separated list, CONSTANTS a list of
- * MULTIPLIER:EXPONENT or of scales; one constant stands for all channels. Accumulators count up from
+ * RULE is a number of enum kdq_rule; those that have no vectors are only printed. BIASES is "none" or a
+ * comma-separated list, CONSTANTS a list of what the rule reads: MULTIPLIER:EXPONENT, a scale, SCALE:BIAS
+ * or a real multiplier; one constant stands for all channels. Accumulators count up from
  * FIRST, modulo 2^32, and go through the channels in turn: channel 0, 1, ..., last, 0, ... Of a list
  * of C constants each thus meets every C-th accumulator, and a FIRST lower by one shifts them on.
  * Reports go to standard error.
@@ -38,7 +39,8 @@ struct problem {
 };
 
 static int32_t multiplier[MAX_CHANNELS], exponent[MAX_CHANNELS], bias[MAX_CHANNELS];
-static float scale[MAX_CHANNELS];
+static float scale[MAX_CHANNELS], real_bias[MAX_CHANNELS];
+static double real[MAX_CHANNELS];
 
 static int32_t acc[BLOCK];
 static int8_t expected[BLOCK], result[2 * BLOCK];
@@ -65,20 +67,39 @@ static int64_t argument(const char *text) {
     return value;
 }
 
+/* Where the second number of a pair begins. */
+static const char *second(const char *text, const char *end) {
+    if (*end != ':') {
+        fail("two numbers with a colon between are expected at", text);
+    }
+    return end + 1;
+}
+
+/* The constants of channel c; where they end. */
+static char *parse_constants(const char *text, int32_t rule, int64_t c) {
+    char *end;
+    if (rule == KDQ_FLOAT32_RNE || rule == KDQ_FBGEMM) {
+        scale[c] = strtof(text, &end);
+        if (rule == KDQ_FBGEMM) {
+            real_bias[c] = strtof(second(text, end), &end);
+        }
+    } else if (rule == KDQ_FLOAT64_HALF_AWAY || rule == KDQ_ONNX_SPEC) {
+        real[c] = strtod(text, &end);
+    } else {
+        multiplier[c] = (int32_t)integer(text, &end);
+        exponent[c] = (int32_t)integer(second(text, end), &end);
+    }
+    return end;
+}
+
 /* The constants or, if `biases`, the biases of a list; how many there are. */
 static int64_t parse_list(const char *text, int32_t rule, int biases) {
     for (int64_t c = 0; c < MAX_CHANNELS; c++) {
         char *end;
         if (biases) {
             bias[c] = (int32_t)integer(text, &end);
-        } else if (rule == KDQ_FLOAT32_RNE) {
-            scale[c] = strtof(text, &end);
         } else {
-            multiplier[c] = (int32_t)integer(text, &end);
-            if (*end != ':') {
-                fail("MULTIPLIER:EXPONENT is expected at", text);
-            }
-            exponent[c] = (int32_t)integer(end + 1, &end);
+            end = parse_constants(text, rule, c);
         }
         if (end == text || (*end != ',' && *end != '\0')) {
             fail("this list is not understood from", text);
@@ -101,7 +122,7 @@ static struct problem parse(char **arguments) {
     const int64_t biases = strcmp(arguments[4], "none") == 0 ? 0
                                                              : parse_list(arguments[4], 0, 1);
     const int64_t constants = parse_list(arguments[5], p.requant.rule, 0);
-    if (p.requant.rule < KDQ_SINGLE_ROUNDING || p.requant.rule > KDQ_FLOAT32_RNE) {
+    if (p.requant.rule < KDQ_SINGLE_ROUNDING || p.requant.rule > KDQ_ONNX_SPEC) {
         fail("no such rule", arguments[0]);
     }
     if (biases != 0 && constants != 1 && biases != constants) {
@@ -111,6 +132,8 @@ static struct problem parse(char **arguments) {
     p.requant.multiplier = multiplier;
     p.requant.exponent = exponent;
     p.requant.scale = scale;
+    p.requant.real = real;
+    p.requant.bias = real_bias;
     p.channels = constants > 1 ? constants : biases != 0 ? biases : CHANNELS;
     p.bias = biases != 0 ? bias : NULL;
     p.first = (uint32_t)argument(arguments[6]);
@@ -220,7 +243,8 @@ static void compare_block(const struct problem *p, const kdq_kernel *kernel, int
 static void run(const struct problem *p, int print) {
     const kdq_kernel *kernels[MAX_KERNELS];
     int32_t n = 0;
-    for (int32_t i = 0; i < kdq_kernel_count() && n < MAX_KERNELS; i++) {
+    const int32_t count = p->requant.rule > KDQ_FLOAT32_RNE ? 0 : kdq_kernel_count();
+    for (int32_t i = 0; i < count && n < MAX_KERNELS; i++) {
         if (stands_for_epilogue(i) && kdq_kernel_missing(kdq_kernel_at(i)) == 0) {
             kernels[n++] = kdq_kernel_at(i);
         }

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies.networks import inputs, networks, quantized_networks
+from strategies.networks import inputs, lowered, networks, quantized_networks
 
 from kdq_ref import infer, nn
 from kdq_ref.errors import DTypeError, NotFiniteError, ShapeError
 from kdq_ref.infer.execution import trace
-from kdq_ref.quant import QuantParams, QuantSpec, calibrate, fake_quantize, lower
+from kdq_ref.quant import QuantParams, QuantSpec, calibrate, fake_quantize
 from kdq_ref.quant.fakequant import exact_dtype
 from kdq_ref.rounding import RULES
 
 
 def _assert_same(graph: nn.Graph, spec: QuantSpec, rule: str, x: np.ndarray) -> None:
-    lowered, fake = lower(graph, spec, rule), fake_quantize(graph, spec, rule)
-    for (name, expected), (found, codes) in zip(trace(lowered, x), fake.trace(x), strict=True):
+    network, fake = lowered(graph, spec, rule), fake_quantize(graph, spec, rule)
+    for (name, expected), (found, codes) in zip(trace(network, x), fake.trace(x), strict=True):
         assert (name, codes.dtype) == (found, np.int8)
         np.testing.assert_array_equal(codes, expected, err_msg=name)
-    np.testing.assert_array_equal(fake.codes(x), infer.run(lowered, x))
-    np.testing.assert_array_equal(fake.codes(x), infer.Engine(lowered).run(x))
+    np.testing.assert_array_equal(fake.codes(x), infer.run(network, x))
+    np.testing.assert_array_equal(fake.codes(x), infer.Engine(network).run(x))
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -45,7 +45,8 @@ def test_calibrated_networks_equal_the_integer_network(rule: str, data: st.DataO
     _assert_same(graph, calibrate(graph, [x], weights=weights), rule, x)
 
 
-@pytest.mark.parametrize("rule", RULES)
+# The bias of fbgemm is not in the sum; qnnpack refuses the multiplier of 64.
+@pytest.mark.parametrize("rule", sorted(RULES.keys() - {"fbgemm", "qnnpack"}))
 @pytest.mark.parametrize(("last", "expected"), [(1, 0), (2, 64), (3, 127)])
 def test_sums_beyond_float32_are_exact(rule: str, last: int, expected: int) -> None:
     """A sum of ``2**24 + 1`` less a bias of ``2**24`` is 1; in float32 it would be 0."""

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdq_ref.errors import NotFiniteError, RangeError, ShapeError
-from kdq_ref.rounding import Constants, double_rounding, float32_rne, single_rounding
+from kdq_ref.rounding import (
+    RULES,
+    Constants,
+    double_rounding,
+    double_rounding_ties_up,
+    single_rounding,
+)
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 EXTREME = [INT32_MIN, INT32_MIN + 1, -3, -2, -1, 0, 1, 2, 3, INT32_MAX - 1, INT32_MAX]
@@ -66,6 +72,32 @@ def test_double_rounding_is_gemmlowp(acc: int, m: int, e: int) -> None:
     assert _one(double_rounding, acc, m, e) == _rounding_divide_by_pot(high, max(-e, 0))
 
 
+def _vqrdmulhq(a: int, b: int) -> int:
+    """NEON's rounding doubling high multiply: half up, and b is never INT32_MIN here."""
+    return (2 * a * b + (1 << 31)) >> 32
+
+
+def _vrshlq(x: int, shift: int) -> int:
+    """NEON's rounding shift by a negative count: half up."""
+    return (x + (1 << (-shift - 1))) >> -shift if shift < 0 else x << shift
+
+
+@given(accumulators, mantissas, exponents)
+def test_ties_up_is_the_vectors_of_tensorflow_lite(acc: int, m: int, e: int) -> None:
+    """MultiplyByQuantizedMultiplier4Rows, lane by lane."""
+    shifted = min(max(acc << max(e, 0), INT32_MIN), INT32_MAX)
+    expected = _vrshlq(_vqrdmulhq(shifted, m), min(e, 0))
+    assert _one(double_rounding_ties_up, acc, m, e) == expected
+
+
+@given(accumulators, mantissas, exponents)
+def test_ruys_avx2_kernel_rounds_once(acc: int, m: int, e: int) -> None:
+    """Its offset of 2**30 is shifted left before one shift by 31 + right: it is single_rounding."""
+    left, right = max(e, 0), max(-e, 0)
+    unsigned = (acc << left) * m + (1 << 30 << right)
+    assert _one(single_rounding, acc, m, e) == unsigned >> (31 + right)
+
+
 @pytest.mark.parametrize(
     ("acc", "single", "double"),
     [
@@ -80,6 +112,14 @@ def test_ties_tell_the_rules_apart(acc: int, single: int, double: int) -> None:
     assert _one(single_rounding, acc, 2**30, 0) == single
     # M = 1/4 on 2 * acc: the first step is exact in `double`, the tie is left to the shift.
     assert _one(double_rounding, 2 * acc, 2**30, -1) == double
+
+
+def test_ties_up_against_ties_away() -> None:
+    """M = 1/4: negative ties, of the exact value and of -0.75, which the first step makes -0.5."""
+    acc = [2, -2, 6, -6, 3, -3]
+    assert [_one(double_rounding_ties_up, a, 2**30, -1) for a in acc] == [1, 0, 2, -1, 1, 0]
+    assert [_one(double_rounding, a, 2**30, -1) for a in acc] == [1, -1, 2, -2, 1, -1]
+    assert _one(double_rounding_ties_up, 1, 2**31 - 1, -1) == 1  # 0.4999... becomes 0.5
 
 
 def test_double_rounding_rounds_twice() -> None:
@@ -124,7 +164,7 @@ def test_a_vanishing_multiplier_is_zero() -> None:
     assert _one(single_rounding, INT32_MIN, 0, 0) == 0
 
 
-@pytest.mark.parametrize("rule", [single_rounding, double_rounding, float32_rne])
+@pytest.mark.parametrize("rule", RULES.values())
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.inf, np.nan])
 def test_bad_scales_are_typed_errors(rule, bad: float) -> None:
     """A scale that is zero, negative or not finite is refused wherever it stands."""
@@ -149,10 +189,7 @@ def test_rules_agree_within_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
     acc = rng.integers(-(2**20), 2**20, 1000)
     scale = float(rng.uniform(1e-6, 1e-3))
-    results = [
-        rule.apply(acc, rule.constants(scale, 1.0, 1.0))
-        for rule in (single_rounding, double_rounding, float32_rne)
-    ]
+    results = [rule.apply(acc, rule.constants(scale, 1.0, 1.0)) for rule in RULES.values()]
     exact = acc * scale
     for result in results:
         assert np.abs(result - exact).max() <= 0.5 + 1e-3

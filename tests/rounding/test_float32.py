@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdq_ref.errors import NotFiniteError
-from kdq_ref.rounding import Constants, float32_rne
+from kdq_ref.errors import InvalidArgumentError, NotFiniteError, ShapeError
+from kdq_ref.rounding import Constants, fbgemm, float32_rne, single_rounding
 
 
 def _nearest_float32(value: Fraction) -> Fraction:
@@ -66,3 +66,60 @@ def test_an_infinite_multiplier_is_refused() -> None:
     """A ratio beyond float32 is an error, not an infinity to compute with."""
     with pytest.raises(NotFiniteError, match="output scale"):
         float32_rne.constants(1e30, 1e30, 1.0)
+
+
+def test_fbgemm_adds_the_bias_after_the_conversion() -> None:
+    """A bias inside the accumulator would be rounded with it; beyond 2**24 it shows."""
+    acc, bias, one = 2**24 + 1, 1.0, np.ones(1, np.float32)
+    zeros = np.zeros(1, np.int32)
+    real = Constants(zeros, zeros, one, bias=np.array([bias], np.float32))
+    assert fbgemm.apply(np.array([acc]), real) == 2**24  # 2**24 + 1 is not a float32, twice
+    assert float32_rne.apply(np.array([acc + 1]), Constants(zeros, zeros, one)) == 2**24 + 2
+
+
+@given(accumulators, st.integers(-(2**30), 2**30), multipliers)
+def test_fbgemm_rounds_every_step(acc: int, eighths: int, scale: float) -> None:
+    """rne((float32(acc) + bias) * scale), each rounding half to even."""
+    zeros, bias = np.zeros(1, np.int32), np.float32(eighths / 8)
+    constants = Constants(zeros, zeros, np.array([scale], np.float32), bias=np.array([bias]))
+    total = _nearest_float32(_nearest_float32(Fraction(acc)) + Fraction(float(bias)))
+    product = _nearest_float32(total * Fraction(scale))
+    expected = round(product) if -(2**31) <= product < 2**31 else -(2**31)
+    assert fbgemm.apply(np.array([acc]), constants) == expected
+
+
+def test_fbgemm_overflows_to_the_smallest_integer() -> None:
+    """cvtps2dq's answer for all that does not fit, also above."""
+    constants = fbgemm.constants(2.0, 1.0, 1.0)
+    assert fbgemm.apply(np.array([2**31 - 1, 2**30, 2**30 - 64]), constants).tolist() == [
+        -(2**31),
+        -(2**31),
+        2**31 - 128,
+    ]
+
+
+def test_a_real_bias_is_inverted_once_or_divided() -> None:
+    """One weight scale for all: bias * (1 / s); one per channel: bias / s. Both in float32."""
+    rng = np.random.default_rng(0)
+    bias = rng.standard_normal(1000).astype(np.float32)
+    s_x, s_w = np.float32(0.0123), np.float32(0.00457)
+    shared = fbgemm.constants(float(s_x), float(s_w), 0.1, bias)
+    apart = fbgemm.constants(float(s_x), np.full(1000, s_w, np.float64), 0.1, bias)
+    np.testing.assert_array_equal(shared.bias, bias * (np.float32(1) / (s_x * s_w)))
+    np.testing.assert_array_equal(apart.bias, bias / (s_x * s_w))
+    assert (shared.bias != apart.bias).any()
+    np.testing.assert_array_equal(shared.scale, apart.scale)
+
+
+def test_biases_that_do_not_fit_are_typed_errors() -> None:
+    """Wrong length, not finite, beyond float32, or a rule that wants it in the accumulator."""
+    with pytest.raises(ShapeError, match="bias"):
+        fbgemm.constants(1.0, [1.0, 1.0], 1.0, np.zeros(3))
+    with pytest.raises(NotFiniteError, match="bias"):
+        fbgemm.constants(1.0, 1.0, 1.0, np.array([np.nan]))
+    with pytest.raises(NotFiniteError, match="bias"):
+        fbgemm.constants(1e-30, 1.0, 1e-30, np.array([1e30]))
+    with pytest.raises(InvalidArgumentError, match="inside the accumulator"):
+        single_rounding.constants(1.0, 1.0, 1.0, np.zeros(1))
+    assert fbgemm.keeps_bias_real
+    assert not single_rounding.keeps_bias_real

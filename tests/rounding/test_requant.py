@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies.rules import near
 
 from kdq_ref.errors import DTypeError, InvalidArgumentError, RangeError, ShapeError
 from kdq_ref.rounding import (
@@ -19,8 +20,8 @@ from kdq_ref.rounding import (
     Requant16x8,
     channels_of,
     channels_of_16x8,
-    constants_16x8,
     get_rule,
+    reduced_16x8,
     single_rounding,
 )
 
@@ -43,7 +44,7 @@ def test_result_is_the_rule_then_zero_point_then_clamp(
     """int8 out, inside [qmin, qmax], and equal to the three steps done one by one."""
     rule = RULES[name]
     rng = np.random.default_rng(seed)
-    constants = rule.constants(0.01, rng.uniform(0.01, 2, 3), 0.5)
+    constants = near(rule, rng.uniform(0.01, 2, 3), rng)
     requant = Requant(rule, constants, zero_point, min(a, b), max(a, b))
     acc = rng.integers(-(2**31), 2**31, (4, 3))
     acc[0] = [-(2**31), 0, 2**31 - 1]
@@ -112,10 +113,18 @@ def test_numpy_integers_become_pythons() -> None:
     assert [type(v) for v in (requant.zero_point, requant.qmin, requant.qmax)] == [int] * 3
 
 
-@pytest.mark.parametrize("other", [None, 3, Requant16x8(constants_16x8(1.0, 0.5, 1.0))])
+@pytest.mark.parametrize("other", [None, 3, Requant16x8(reduced_16x8.constants(1.0, 0.5, 1.0))])
 def test_other_constants_are_told_apart(other: Any) -> None:
     """16x8 constants have the same fields and another meaning."""
     with pytest.raises(DTypeError, match=r"rounding\.Requant, got"):
         channels_of(other)
     with pytest.raises(DTypeError, match=r"rounding\.Requant16x8, got"):
         channels_of_16x8(_requant(1) if isinstance(other, Requant16x8) else other)
+
+
+def test_rules_of_16x8_are_refused() -> None:
+    """Their numbers in C count apart."""
+    constants = reduced_16x8.constants(1.0, 0.5, 1.0)
+    with pytest.raises(InvalidArgumentError, match="int32 accumulators"):
+        Requant(reduced_16x8, constants, 0)
+    assert pickle.loads(pickle.dumps(reduced_16x8)) is reduced_16x8

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from strategies.rules import near
 
 from kdq_ref import infer
 from kdq_ref.rounding import RULES, Requant
 
 
 def _requant(rng: np.random.Generator, rule: str, channels: int, scale: float) -> Requant:
-    constants = RULES[rule].constants(1.0, rng.uniform(0.5, 1.5, channels) * scale, 1.0)
+    constants = near(RULES[rule], rng.uniform(0.5, 1.5, channels) * scale, rng)
     low, high = sorted(rng.integers(-128, 128, 2).tolist())
     return Requant(
         RULES[rule], constants, int(rng.integers(-128, 128)), min(low, -100), max(high, 99)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
+from strategies.rules import near
 
 from kdq_ref import intref, operands
 from kdq_ref.errors import ShapeError
@@ -73,7 +74,7 @@ def requants(
     low, high = sorted((draw(st.integers(-128, 127)), draw(st.integers(-128, 127))))
     if draw(st.booleans()):
         low, high = -128, 127
-    return Requant(rule, rule.constants(1.0, real, 1.0), draw(zero_points()), low, high)
+    return Requant(rule, near(rule, real, rng), draw(zero_points()), low, high)
 
 
 @st.composite

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from kdq_ref import nn
-from kdq_ref.errors import ShapeError
-from kdq_ref.quant import QuantParams, QuantSpec, fold_batch_norm
+from kdq_ref.errors import RangeError, ShapeError
+from kdq_ref.infer import IntGraph
+from kdq_ref.quant import QuantParams, QuantSpec, fold_batch_norm, lower
 from kdq_ref.quant.schemes import weight_scales
 from kdq_ref.quant.stages import split_stages
 
@@ -218,3 +220,13 @@ def quantized_networks(draw: st.DrawFn) -> tuple[nn.Graph, QuantSpec]:
     """A network without batch norm and a spec for it, as ``lower`` takes them."""
     graph = fold_batch_norm(draw(networks()))
     return graph, draw(specs(graph))
+
+
+def lowered(graph: nn.Graph, spec: QuantSpec, rule: str) -> IntGraph:
+    """The integer network; the draw is rejected where a multiplier is too large for the rule."""
+    try:
+        return lower(graph, spec, rule)
+    except RangeError as fault:
+        if "takes multipliers below" in str(fault):
+            reject()
+        raise

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from strategies.rules import near
 
 from kdq_ref import intref, kernels, operands
 from kdq_ref.errors import ShapeError
@@ -72,7 +73,7 @@ class Network:
         count = int(self.rng.choice([1, channels]))
         real = self.rng.uniform(30, 120, count) / magnitude
         low, high = (-128, 127) if self.rng.random() < 0.5 else (-50, 100)
-        return Requant(rule, rule.constants(1.0, real, 1.0), self.zero_point(), low, high)
+        return Requant(rule, near(rule, real, self.rng), self.zero_point(), low, high)
 
     def zero_point(self) -> int:
         """Any zero point."""

@@ -11,6 +11,11 @@ _MODULES = {
     "onnxruntime": "onnxruntime",
     "onnxruntime-s8": "onnxruntime",
     "onnxruntime-avx2-default": "onnxruntime",
+    "litert": "litert",
+    "litert-builtin": "litert",
+    "litert-reference": "litert",
+    "tflite-micro": "tflite_micro",
+    "cmsis-nn": "cmsis_nn",
 }
 
 NAMES = tuple(_MODULES)

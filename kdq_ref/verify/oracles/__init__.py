@@ -14,6 +14,10 @@ from kdq_ref.verify.oracle import Oracle
 _MODULES = {
     "onnxruntime": "onnxruntime",
     "onnxruntime-exact": "onnxruntime",
+    "litert": "litert",
+    "litert-builtin": "litert",
+    "litert-reference": "litert",
+    "tflite-micro": "tflite_micro",
 }
 
 NAMES = tuple(_MODULES)

@@ -23,6 +23,8 @@ _FIXED = {
     "softmax": Encoding("int8", 1 / 256, -128),
 }
 """What TensorFlow Lite and PyTorch demand of the output."""
+_CLIPS = ((0.0, 6.0), (-1.0, 1.0), (0.0, 1.0))
+"""The clips that TensorFlow Lite has."""
 
 
 def table(rng: np.random.Generator, operator: str, style: str, outputs: int) -> Sample:
@@ -41,6 +43,8 @@ def table(rng: np.random.Generator, operator: str, style: str, outputs: int) -> 
     if operator == "clip":
         ends = np.sort(rng.uniform(-128, 128, 2) * source.scale)
         clamp = (float32(ends[0]), float32(ends[1]))
+        if rng.random() < 0.5:
+            clamp = _CLIPS[int(rng.integers(len(_CLIPS)))]
     # The same 256 results in every row: rather more tables than more rows.
     rows = min(_ROWS, max(1, outputs // len(_ALL)))
     x = rng.permuted(np.tile(_ALL, (rows, 1)), axis=1)

@@ -264,3 +264,20 @@ def real_bounds(node: Node) -> tuple[float, float]:
     if node.clamp is None:
         raise GraphError(f"node {node.name!r} is a clip without bounds")
     return node.clamp
+
+
+def real_bias(network: Network, node: Node) -> np.ndarray | None:
+    """The bias in reals, for runtimes whose bias is a float: ``float32(bias * s_x * s_w)``.
+
+    The product is in float64.
+
+    Returns
+    -------
+    (out,) float32 ndarray, or None
+        None where there is no bias.
+    """
+    if node.bias is None or node.weight is None:
+        return None
+    scale = network.encodings[node.inputs[0]].scale
+    products = node.bias * (scale * node.weight.scales.astype(np.float64))
+    return products.astype(np.float32)

@@ -16,6 +16,7 @@ _MODULES = {
     "litert-reference": "litert",
     "tflite-micro": "tflite_micro",
     "cmsis-nn": "cmsis_nn",
+    "kdq": "kdq",
 }
 
 NAMES = tuple(_MODULES)

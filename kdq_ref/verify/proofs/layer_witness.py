@@ -1,0 +1,179 @@
+"""An input of a single layer that saturates a pair sum and changes a code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kdq_ref.geometry import window_output
+from kdq_ref.verify.accumulators import weight_of
+from kdq_ref.verify.dialect import Dialect
+from kdq_ref.verify.network import Network, Node
+from kdq_ref.verify.proofs.exact_twin import exact_twin, twin_input
+from kdq_ref.verify.proofs.pair_sums import (
+    INT16_MAX,
+    INT16_MIN,
+    group_count,
+    grouped_weights,
+    pair_bounds,
+)
+
+_CHANNELS = 8
+"""How many channels are tried, those that saturate most first."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """One place of the sum in the layer's input.
+
+    Attributes
+    ----------
+    taps : (kh * kw, 2) int64 ndarray or None
+        Row and column of every tap; None for a dense layer.
+    inside : (kh * kw,) bool ndarray
+    """
+
+    taps: np.ndarray | None
+    inside: np.ndarray
+
+
+def layer_witness(layer: Network, codes: np.ndarray, dialect: Dialect) -> np.ndarray | None:
+    """Find codes that saturate the layer and change what it computes.
+
+    The pairs that overshoot most are driven to their ends; all other operands steer the exact
+    accumulator to where the loss crosses a rounding boundary in the middle of the output's range.
+
+    Parameters
+    ----------
+    layer : Network
+        One dense layer or convolution, stored in uint8.
+    codes : (C, 2) int64 ndarray
+        Intervals of the input's channels.
+    dialect : Dialect
+        One that saturates.
+
+    Returns
+    -------
+    (1, ...) uint8 ndarray or None
+        None if no attempt changed a code.
+    """
+    (node,) = layer.nodes
+    weights, twin = grouped_weights(layer, node), exact_twin(layer)
+    for window in _windows(layer, node):
+        ranges = _ranges_at(layer, node, codes, window)
+        attempts = list(_attempts(layer, node, weights, ranges))
+        if not attempts:
+            continue
+        x = np.concatenate([_placed(layer, codes, window, g, values) for g, values in attempts])
+        (name,) = layer.inputs
+        saturated = dialect.run(layer, {name: x})[node.name]
+        exact = dialect.run(twin, {name: twin_input(x)})[node.name]
+        changed = np.flatnonzero((saturated != exact).reshape(len(x), -1).any(axis=1))
+        if len(changed):
+            return x[changed[0]][None]
+    return None
+
+
+def _windows(layer: Network, node: Node) -> Iterator[_Window]:
+    """The window in the middle, then those at the corners."""
+    if node.operator == "dense":
+        yield _Window(None, np.ones(1, bool))
+        return
+    (shape,) = layer.shapes.values()
+    kernel = weight_of(node).codes.shape[:2]
+    size = window_output(
+        (shape[0], shape[1]), (kernel[0], kernel[1]), node.stride, node.padding, node.dilation
+    )
+    ends = [sorted({0, length - 1}) for length in size]
+    places = [(size[0] // 2, size[1] // 2), *((y, x) for y in ends[0] for x in ends[1])]
+    for y, x in dict.fromkeys(places):
+        rows = y * node.stride[0] - node.padding[0] + np.arange(kernel[0]) * node.dilation[0]
+        columns = x * node.stride[1] - node.padding[2] + np.arange(kernel[1]) * node.dilation[1]
+        taps = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        inside = (taps >= 0) & (taps < np.array(shape[:2]))
+        yield _Window(taps, np.asarray(inside.all(axis=1)))
+
+
+def _ranges_at(layer: Network, node: Node, codes: np.ndarray, window: _Window) -> np.ndarray:
+    """Ranges of the operands : (G, K, 2); what is padding there is the zero point."""
+    if window.taps is None:
+        return codes[None]
+    groups, zero_point = group_count(layer, node), layer.encodings[node.inputs[0]].zero_point
+    ranges = np.tile(codes.reshape(groups, 1, -1, 2), (1, len(window.taps), 1, 1))
+    ranges[:, ~window.inside] = zero_point
+    return ranges.reshape(groups, -1, 2)
+
+
+def _attempts(
+    layer: Network, node: Node, weights: np.ndarray, ranges: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield a group and (K,) codes of its operands, for the channels that overshoot most."""
+    bounds = pair_bounds(weights, ranges)
+    encoding, outputs = layer.encodings[node.inputs[0]], weights.shape[2]
+    scales = np.broadcast_to(weight_of(node).scales.astype(np.float64), weights.shape[0] * outputs)
+    bias = np.zeros(len(scales), np.int64) if node.bias is None else node.bias.astype(np.int64)
+    for sign, beyond in ((1, bounds.highs - INT16_MAX), (-1, INT16_MIN - bounds.lows)):
+        beyond = np.maximum(beyond, 0)
+        totals = beyond.sum(axis=1).reshape(-1)
+        for channel in np.argsort(-totals, kind="stable")[:_CHANNELS]:
+            if totals[channel] == 0:
+                break
+            g, n = divmod(int(channel), outputs)
+            w, over = weights[g, :, n], beyond[g, :, n]
+            order = np.argsort(-over, kind="stable")[: int((over > 0).sum())]
+            for used in {1, (len(order) + 1) // 2, len(order)}:
+                chosen = order[:used]
+                loss = sign * int(over[chosen].sum())
+                step = encoding.scale * scales[channel] / node.output.scale
+                target = _target(node, step, loss) - int(bias[channel])
+                yield g, _steered(w, ranges[g], chosen, sign, target, encoding.zero_point)
+
+
+def _target(node: Node, step: float, loss: int) -> int:
+    """The exact accumulator, half a loss beyond a rounding boundary in the middle of the codes."""
+    low, high = node.output.limits
+    middle = (low + high) // 2 - node.output.zero_point
+    # With a fused ReLU the range is above the zero point.
+    if node.clamp is not None:
+        middle = max(middle, (high - node.output.zero_point) // 2)
+    return round((middle + 0.5) / step + loss / 2)
+
+
+def _steered(
+    w: np.ndarray, ranges: np.ndarray, chosen: np.ndarray, sign: int, target: int, zero_point: int
+) -> np.ndarray:
+    """Codes that drive the chosen pairs to their ends, the sum as near as may be to the target."""
+    driven = np.zeros(len(w) + 1, bool)
+    driven[2 * chosen] = driven[2 * chosen + 1] = True
+    low, high = ranges.T
+    neutral = np.clip(zero_point, low, high)
+    x = np.where(driven[:-1], np.where(sign * w > 0, high, low), neutral)
+    left = target - int(((x - zero_point) * w).sum())
+    for k in np.argsort(-np.abs(w), kind="stable"):
+        if driven[k] or not w[k]:
+            continue
+        moved = int(np.clip(x[k] + round(left / int(w[k])), low[k], high[k]))
+        left -= (moved - int(x[k])) * int(w[k])
+        x[k] = moved
+    return x
+
+
+def _placed(
+    layer: Network, codes: np.ndarray, window: _Window, g: int, values: np.ndarray
+) -> np.ndarray:
+    """A whole input of the layer with these operands in a window, zero points around : (1, ...)."""
+    ((name, shape),) = layer.shapes.items()
+    zero_point = layer.encodings[name].zero_point
+    x = np.broadcast_to(np.clip(zero_point, codes[:, 0], codes[:, 1]), shape).astype(np.uint8)
+    x = x[None].copy()
+    if window.taps is None:
+        x[0] = values
+        return x
+    taps = values.reshape(len(window.taps), -1)
+    first = g * taps.shape[1]
+    for (row, column), tap, inside in zip(window.taps, taps, window.inside, strict=True):
+        if inside:
+            x[0, row, column, first : first + taps.shape[1]] = tap
+    return x

@@ -10,7 +10,7 @@ import numpy as np
 from kdq_ref.geometry import window_output
 from kdq_ref.verify.accumulators import weight_of
 from kdq_ref.verify.dialect import Dialect
-from kdq_ref.verify.network import Network, Node
+from kdq_ref.verify.network import Network, Node, code_bounds
 from kdq_ref.verify.proofs.exact_twin import exact_twin, twin_input
 from kdq_ref.verify.proofs.pair_sums import (
     INT16_MAX,
@@ -127,36 +127,52 @@ def _attempts(
                 chosen = order[:used]
                 loss = sign * int(over[chosen].sum())
                 step = encoding.scale * scales[channel] / node.output.scale
-                target = _target(node, step, loss) - int(bias[channel])
-                yield g, _steered(w, ranges[g], chosen, sign, target, encoding.zero_point)
+                x, free = _driven(w, ranges[g], chosen, sign, encoding.zero_point)
+                start = int(((x - encoding.zero_point) * w).sum()) + int(bias[channel])
+                # How far the free operands can move the accumulator, down and up.
+                moves = (ranges[g] - x[:, None]) * w[:, None]
+                room = [int(end[free].sum()) for end in (moves.min(axis=1), moves.max(axis=1))]
+                target = _target(node, step, loss, start + room[0], start + room[1])
+                yield g, _steered(w, ranges[g], x, free, target - start)
 
 
-def _target(node: Node, step: float, loss: int) -> int:
-    """The exact accumulator, half a loss beyond a rounding boundary in the middle of the codes."""
-    low, high = node.output.limits
-    middle = (low + high) // 2 - node.output.zero_point
-    # With a fused ReLU the range is above the zero point.
-    if node.clamp is not None:
-        middle = max(middle, (high - node.output.zero_point) // 2)
-    return round((middle + 0.5) / step + loss / 2)
+def _driven(
+    w: np.ndarray, ranges: np.ndarray, chosen: np.ndarray, sign: int, zero_point: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes with the chosen pairs at their ends, all others neutral; and which those are."""
+    free = np.ones(len(w) + 1, bool)
+    free[2 * chosen] = free[2 * chosen + 1] = False
+    low, high = ranges.T
+    ends = np.where(sign * w > 0, high, low)
+    return np.where(free[:-1], np.clip(zero_point, low, high), ends), free[:-1]
+
+
+def _target(node: Node, step: float, loss: int, low: int, high: int) -> int:
+    """An accumulator half a loss beyond a rounding boundary, if there is one in [low, high].
+
+    As near as may be to the middle of the codes that the node's clamp leaves.
+    """
+    first, last = node.output.limits if node.clamp is None else code_bounds(node.output, node.clamp)
+    middle = (first + last) // 2 - node.output.zero_point
+    nearest = min(max((middle + 0.5) / step + loss / 2, low), high)
+    code = round((nearest - loss / 2) * step - 0.5)
+    for near in (code, code - 1, code + 1):
+        target = round((near + 0.5) / step + loss / 2)
+        if low <= target <= high:
+            return target
+    return round(nearest)
 
 
 def _steered(
-    w: np.ndarray, ranges: np.ndarray, chosen: np.ndarray, sign: int, target: int, zero_point: int
+    w: np.ndarray, ranges: np.ndarray, x: np.ndarray, free: np.ndarray, left: int
 ) -> np.ndarray:
-    """Codes that drive the chosen pairs to their ends, the sum as near as may be to the target."""
-    driven = np.zeros(len(w) + 1, bool)
-    driven[2 * chosen] = driven[2 * chosen + 1] = True
-    low, high = ranges.T
-    neutral = np.clip(zero_point, low, high)
-    x = np.where(driven[:-1], np.where(sign * w > 0, high, low), neutral)
-    left = target - int(((x - zero_point) * w).sum())
+    """Move free codes, those of large weights first, so that the sum grows by about ``left``."""
+    x, (low, high) = x.copy(), ranges.T
     for k in np.argsort(-np.abs(w), kind="stable"):
-        if driven[k] or not w[k]:
-            continue
-        moved = int(np.clip(x[k] + round(left / int(w[k])), low[k], high[k]))
-        left -= (moved - int(x[k])) * int(w[k])
-        x[k] = moved
+        if free[k] and w[k]:
+            moved = int(np.clip(x[k] + round(left / int(w[k])), low[k], high[k]))
+            left -= (moved - int(x[k])) * int(w[k])
+            x[k] = moved
     return x
 
 

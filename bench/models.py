@@ -15,6 +15,8 @@ from bench.cases import CONV_BATCHES, SCALING_BATCH, Case, Conv, Gemm
 from kdq_ref import infer, intref, nn, quant
 from kdq_ref.quant.stages import split_stages
 from kdq_ref.rounding import Requant, float32_rne, get_rule
+from kdq_ref.verify.from_graph import describe
+from kdq_ref.verify.network import Network
 
 _INPUT_SCALE, _INPUT_ZERO_POINT, _OUTPUT_ZERO_POINT = float(np.float32(0.02)), 3, -5
 _SPREAD = 40
@@ -47,6 +49,17 @@ class Model:
     layers: dict[str, nn.Layer]
     float_graph: nn.Graph
     codes: np.ndarray
+
+    @cached_property
+    def network(self) -> Network:
+        """What the peers are given: integers and scales, stored as int8.
+
+        Raises
+        ------
+        UnsupportedError
+            For what only we have.
+        """
+        return describe(self.reference, self.weight_scales, self.layers)
 
     @cached_property
     def expected(self) -> np.ndarray:

@@ -17,16 +17,13 @@ from __future__ import annotations
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
 from bench.models import Problem
 from bench.peers import Runner, Unsupported
-from bench.peers.onnx_model import build_model
-
-# They have no base of their own.
-_FAULTS = tuple(
-    kind for kind in vars(_state).values() if isinstance(kind, type) and issubclass(kind, Exception)
-)
+from kdq_ref.errors import UnsupportedError
+from kdq_ref.verify.network import store
+from kdq_ref.verify.oracles.onnx_model import build_model
+from kdq_ref.verify.oracles.onnxruntime import OnnxRuntime as Oracle
 
 
 class OnnxRuntime:
@@ -36,35 +33,27 @@ class OnnxRuntime:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._unsigned = name != "onnxruntime-s8s8"
-        self._exact = name == "onnxruntime-exact"
+        self._dtype = "int8" if name == "onnxruntime-s8s8" else "uint8"
+        self._oracle = Oracle(name, exact=name == "onnxruntime-exact")
 
     def prepare(self, problem: Problem, threads: int) -> Runner:
         """Build the model, the session and the bindings."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        if self._exact:
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        content = build_model(problem, unsigned=self._unsigned)
+        network, batch = problem.model.network, problem.batch
         try:
-            session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except _FAULTS as fault:
-            raise Unsupported(f"the session refuses the model: {fault}") from fault
-        dtype = np.uint8 if self._unsigned else np.int8
-        shift = 128 if self._unsigned else 0
-        x = (problem.codes.astype(np.int16) + shift).astype(dtype)
-        shape = (problem.batch, *problem.model.graph.output_shape)
-        out = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, dtype, "cpu", 0)
+            content = build_model(network.stored_as(self._dtype), batch=batch)
+            session = self._oracle.session(content, threads)
+        except UnsupportedError as fault:
+            raise Unsupported(str(fault)) from fault
+        shape = (batch, *problem.model.graph.output_shape)
+        out = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+            shape, np.dtype(self._dtype).type, "cpu", 0
+        )
         binding = session.io_binding()
-        binding.bind_cpu_input("input", x)
-        binding.bind_ortvalue_output("output", out)
+        binding.bind_cpu_input("input", store(problem.codes, self._dtype))
+        binding.bind_ortvalue_output(network.output, out)
 
         def codes() -> np.ndarray:
-            return (out.numpy().astype(np.int16) - shift).astype(np.int8)
+            return store(out.numpy(), "int8")
 
         return Runner(lambda: session.run_with_iobinding(binding), codes)
 

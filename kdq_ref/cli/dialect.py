@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,10 +14,11 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from kdq_ref.cli import options, output
 from kdq_ref.errors import UnsupportedError
-from kdq_ref.verify import check, dialects, oracles
+from kdq_ref.verify import check, dialects, identify, oracles
 from kdq_ref.verify.dialect import Dialect
 from kdq_ref.verify.network import OPERATORS
 from kdq_ref.verify.samples import OPERATORS as SAMPLED
+from kdq_ref.verify.vector_file import load_vectors
 
 
 class Names(click.ParamType):
@@ -193,6 +195,41 @@ def check_dialects(
     else:
         _show_rows(rows, versions)
     ctx.exit(1 if differs else 0)
+
+
+@command.command("identify")
+@click.argument("file", type=options.FILE)
+@options.json_option
+@click.pass_context
+def identify_dialect(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Name the dialects that compute the outputs in FILE: a network, inputs and outputs, as
+    kdq_ref.verify.vector_file writes them. Exit code 1 if there is none.
+
+    \b
+    Example:
+      kdq dialect identify vectors.safetensors
+    """
+    found = identify.identify(load_vectors(file))
+    equal = [one.dialect for one in found if one.equal]
+    if as_json:
+        candidates = [dataclasses.asdict(one) | {"equal": one.equal} for one in found]
+        output.print_json({"equal": equal, "candidates": candidates})
+    else:
+        output.print_table(
+            ("dialect", "outputs", "mismatches", "largest", "note"),
+            [
+                [
+                    one.dialect,
+                    output.count(one.outputs),
+                    output.count(one.mismatches),
+                    f"{one.largest:.6g}",
+                    one.note,
+                ]
+                for one in found
+            ],
+        )
+        output.print_line(f"equal to {', '.join(equal)}" if equal else "equal to no dialect")
+    ctx.exit(0 if equal else 1)
 
 
 def _advance(bar: Progress, task: TaskID, name: str, operator: str, done: int, wanted: int) -> None:

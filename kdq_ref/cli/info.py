@@ -28,6 +28,15 @@ _CERTIFICATES = {
     certificate.ABSENT: "none; kdq prove makes one",
 }
 
+_CONSTANTS = {
+    "multiplier": "multiplier m",
+    "exponent": "exponent e",
+    "scale": "scale",
+    "real": "multiplier",
+    "bias": "real bias",
+}
+"""Heads of the columns for the constants of a rule."""
+
 
 @click.command("info", short_help="Show this machine, or the layers of a model.")
 @click.argument("model", type=options.FILE, required=False)
@@ -191,9 +200,7 @@ def _describe_node(graph: IntGraph, node: IntNode) -> dict[str, Any]:
     if requant is not None:
         constants = requant.constants
         layer["requant"] = {
-            "multiplier": constants.multiplier.tolist(),
-            "exponent": constants.exponent.tolist(),
-            "scale": constants.scale.tolist(),
+            **{name: value.tolist() for name, value in vars(constants).items()},
             "qmin": requant.qmin,
             "qmax": requant.qmax,
         }
@@ -226,8 +233,8 @@ def show_integer(report: dict[str, Any]) -> None:
     columns = ("layer", "kind", "shape", "scale", "zero point", "bytes", "MACs")
     output.print_table(columns, rows, f"integer model {report['model']}")
     requants = [_requant_row(layer) for layer in report["layers"] if "requant" in layer]
-    constants = ("requantization", "multiplier m", "exponent e", "scale", "clamp", "accumulator")
-    # A rule uses either m and e or the scale.
+    constants = ("requantization", *_CONSTANTS.values(), "clamp", "accumulator")
+    # A rule uses some of the constants.
     used = [n for n in range(len(constants)) if any(row[n] for row in requants)]
     output.print_table([constants[n] for n in used], [[row[n] for n in used] for row in requants])
     facts = {
@@ -244,9 +251,7 @@ def _requant_row(layer: dict[str, Any]) -> list[str]:
     bounds = np.array(layer.get("bounds", []))
     return [
         layer["name"],
-        _span(requant["multiplier"]),
-        _span(requant["exponent"]),
-        _span(requant["scale"]),
+        *(_span(requant[name]) for name in _CONSTANTS),
         f"[{requant['qmin']}, {requant['qmax']}]",
         f"[{bounds[:, 0].min():,}, {bounds[:, 1].max():,}]" if bounds.size else "",
     ]

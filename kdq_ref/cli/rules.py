@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
 
-from kdq_ref.cli import output
-from kdq_ref.rounding import RULES, RULES_16X8, Requant, Rule
+from kdq_ref.cli import options, output
+from kdq_ref.rounding import RULES, RULES_16X8, Requant, Rule, page
 from kdq_ref.rounding.difference import compare
 from kdq_ref.rounding.reason import derive, reasons
 
@@ -17,7 +18,6 @@ MULTIPLIERS = ("1/2", "1/4", "1/3", "0.7", "0.01", "0.00138", "0x40000000:-9", "
 """What ``diff`` tries if it is told none."""
 
 _MANTISSA = re.compile(r"0x([0-9a-f]{1,8}):([+-]?\d{1,2})", re.IGNORECASE)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 class _Multiplier(click.ParamType):
@@ -50,7 +50,7 @@ class _Multiplier(click.ParamType):
 
 
 @click.group("rules", invoke_without_command=True)
-@_json_option
+@options.json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """The rounding rules, and where two of them differ.
@@ -101,7 +101,7 @@ def describe(rule: Rule) -> dict[str, Any]:
 
 @command.command("show")
 @click.argument("name", type=click.Choice([*RULES, *RULES_16X8]))
-@_json_option
+@options.json_option
 def show(name: str, as_json: bool) -> None:
     """Show a rule: its formula, and who computes so."""
     rule = {**RULES, **RULES_16X8}[name]
@@ -146,7 +146,7 @@ def show(name: str, as_json: bool) -> None:
     show_default=True,
     help="Of the output.",
 )
-@_json_option
+@options.json_option
 def diff(
     a: str,
     b: str,
@@ -243,3 +243,24 @@ def _show_difference(report: dict[str, Any]) -> None:
         output.print_line(f"M = {one['multiplier']}, accumulator {one['smallest']}:")
         for line in [*one["reasons"], *one["steps"]]:
             output.print_line(f"  {line}")
+
+
+@command.command("page")
+@click.option(
+    "--write",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Renew this page's generated parts, and the picture beside it.",
+)
+@options.json_option
+def render_page(path: Path | None, as_json: bool) -> None:
+    """Print the generated parts of the page about rules, or renew them in place."""
+    if path is not None:
+        path.write_text(page.renew(path.read_text(encoding="utf-8")), encoding="utf-8")
+        path.with_name(page.PICTURE).write_text(page.picture(), encoding="utf-8")
+    elif as_json:
+        output.print_json(page.render())
+    else:
+        for text in page.render().values():
+            for line in text.splitlines():
+                output.print_line(line)

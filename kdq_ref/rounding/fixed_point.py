@@ -101,8 +101,9 @@ single_rounding = Rule(
     c_id=0,
     formula="(acc * m + 2**(30 - e)) >> (31 - e)",
     source="TensorFlow Lite and LiteRT built with TFLITE_SINGLE_ROUNDING "
-    "(kernels/internal/common.cc), ruy's portable and AVX2 paths (apply_multiplier.cc, "
-    "kernel_avx2_fma.cc), CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
+    "(kernels/internal/common.cc), ruy's portable path (apply_multiplier.cc) and the present "
+    "source of its AVX2 kernel (kernel_avx2_fma.cc), CMSIS-NN built with "
+    "CMSIS_NN_USE_SINGLE_ROUNDING",
     ties="up",
     uses=_USES,
     limits=_LIMITS,
@@ -135,7 +136,7 @@ double_rounding_ties_up = Rule(
     formula="h = ((acc << max(e, 0)) * m + 2**30) >> 31; "
     "then (h + 2**(k - 1)) >> k with k = max(-e, 0), or h where k = 0",
     source="TensorFlow Lite's vectors, MultiplyByQuantizedMultiplier4Rows: vqrdmulhq_s32, then "
-    "vrshlq_s32 (kernels/internal/common.h)",
+    "vrshlq_s32 (kernels/internal/common.h); LiteRT 2.3 without delegates on AVX2, measured",
     ties="up",
     uses=_USES,
     limits=_LIMITS,

@@ -9,6 +9,8 @@ from strategies.dialects import installed
 
 from kdq_ref.verify import dialects, oracles
 from kdq_ref.verify.oracles.onnxruntime import OnnxRuntime
+from kdq_ref.verify.samples import generate
+from kdq_ref.verify.vector_file import Vectors, save_vectors
 
 
 def test_list_names_every_dialect(invoke) -> None:
@@ -86,3 +88,20 @@ def test_every_runtime_can_be_asked_for() -> None:
     """Each oracle belongs to a dialect."""
     runtimes = {dialects.get_dialect(name).runtime for name in dialects.NAMES}
     assert set(oracles.NAMES) <= runtimes
+
+
+def test_identify_names_the_dialect(invoke, tmp_path) -> None:
+    """Exit code 0 and the names; 1 where nobody computes so."""
+    sample = next(generate("dense", seed=1, outputs=500))
+    values = dialects.get_dialect("kdq").run(sample.network, sample.inputs)
+    file = tmp_path / "vectors.safetensors"
+    save_vectors(file, Vectors(sample.network, sample.inputs, {"y": values["y"]}))
+    outcome = invoke("dialect", "identify", file, "--json")
+    assert outcome.code == 0
+    assert "kdq" in outcome.json["equal"]
+    assert "equal to " in invoke("dialect", "identify", file).stdout
+    wrong = {"y": values["y"] ^ 64}
+    save_vectors(file, Vectors(sample.network, sample.inputs, wrong))
+    outcome = invoke("dialect", "identify", file)
+    assert outcome.code == 1
+    assert "equal to no dialect" in outcome.stdout

@@ -78,13 +78,19 @@ def test_an_integer_model(invoke, integers: Path, report: dict[str, Any]) -> Non
         assert word in printed
 
 
-@pytest.mark.parametrize("rule", ["double_rounding", "float32_rne"])
+@pytest.mark.parametrize("rule", ["double_rounding", "float32_rne", "fbgemm", "onnx_spec"])
 def test_every_operator(rule: str, invoke, tmp_path: Path) -> None:
     """A network with all operators is described, with the constants that its rule uses."""
     infer.save_model(tmp_path / "m", residual_network(1, rule))
     outcome = invoke("info", tmp_path / "m")
     assert outcome.code == 0
-    assert ("exponent e" in outcome.stdout) is (rule == "double_rounding")
+    for words, rules in (
+        ("exponent e", {"double_rounding"}),
+        ("scale     ", {"float32_rne", "fbgemm"}),
+        ("real bias", {"fbgemm"}),
+    ):
+        header = next(line for line in outcome.stdout.splitlines() if "requantization" in line)
+        assert (words in header) is (rule in rules)
     assert outcome.stdout.count("depthwise_conv2d") == 1
 
 

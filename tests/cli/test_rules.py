@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from kdq_ref.cli import rules
-from kdq_ref.rounding import RULES, RULES_16X8
+from kdq_ref.rounding import RULES, RULES_16X8, page
 
 
 def test_the_list_has_every_rule(invoke) -> None:
@@ -82,3 +84,20 @@ def test_a_multiplier_that_a_rule_does_not_take(invoke) -> None:
     outcome = invoke("rules", "diff", "qnnpack", "onnx_spec", "--multiplier", "2")
     assert outcome.code == 1
     assert "below 2**0" in outcome.stderr
+
+
+def test_the_page_is_renewed_in_place(invoke, tmp_path: Path) -> None:
+    """Between the marks, and the picture beside it; without a file, the parts are printed."""
+    marks = "".join(f"{page.BEGIN.format(p)} old {page.END.format(p)}" for p in page.render())
+    path = tmp_path / "page.md"
+    path.write_text(f"before {marks} after", encoding="utf-8")
+    assert invoke("rules", "page", "--write", path).code == 0
+    written = path.read_text(encoding="utf-8")
+    assert written.startswith("before ")
+    assert written.endswith(" after")
+    assert " old " not in written
+    assert (tmp_path / page.PICTURE).read_text(encoding="utf-8") == page.picture()
+    parts = invoke("rules", "page", "--json").json
+    assert parts == page.render()
+    assert all(text in written for text in parts.values())
+    assert parts["int16x8"].splitlines()[0] in invoke("rules", "page").stdout

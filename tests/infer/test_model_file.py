@@ -72,6 +72,19 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, seed: int, rule: s
     assert _saved(path, loaded) == data
 
 
+@pytest.mark.parametrize(
+    ("rule", "stored"),
+    [("single_rounding", set()), ("onnx_spec", {"requant_real"}), ("fbgemm", {"requant_bias"})],
+)
+def test_only_what_the_rule_reads_is_stored(tmp_path: Path, rule: str, stored: set[str]) -> None:
+    """Beside mantissa, exponent and scale, which every file of this format has."""
+    infer.save_model(tmp_path / "m", residual_network(3, rule))
+    tensors, _ = load_tensors(tmp_path / "m", kind=KIND, error=ModelFileError)
+    kinds = {name.rpartition(".")[2] for name in tensors}
+    assert {"multiplier", "exponent", "requant_scale"} <= kinds
+    assert kinds & {"requant_real", "requant_bias"} == stored
+
+
 SAMPLE: list[bytes] = []
 
 

@@ -12,7 +12,7 @@ from strategies.int16x8 import BIAS_LIMIT, dense_16x8_problems, gemm_16x8_proble
 
 from kdq_ref import intref
 from kdq_ref.errors import DTypeError, RangeError, ShapeError
-from kdq_ref.rounding import Requant16x8, reduced_16x8
+from kdq_ref.rounding import Constants, Requant16x8, reduced_16x8
 
 REQUANT = Requant16x8(reduced_16x8.constants(1.0, 0.5, 1.0))
 
@@ -46,7 +46,7 @@ def test_gemm_leaves_int32() -> None:
 
 @given(dense_16x8_problems())
 def test_dense_multiplies_and_requantizes(problem: tuple[np.ndarray, dict[str, Any]]) -> None:
-    """x @ w + bias in Python integers, times 15 bits of multiplier, half up, clamped."""
+    """x @ w + bias in Python integers, then the rule, written out for 15 bits, and the clamp."""
     x, keywords = problem
     y = intref.dense_16x8(x, **keywords)
     weight, bias, requant = (keywords[name] for name in ("weight", "bias", "requant"))
@@ -57,7 +57,13 @@ def test_dense_multiplies_and_requantizes(problem: tuple[np.ndarray, dict[str, A
         m, e = int(requant.constants.multiplier[at]), int(requant.constants.exponent[at])
         reduced = (m + 2**15) >> 16 if m < 0x7FFF0000 else 0x7FFF
         acc = _sum(x[i], weight[:, j]) + int(bias[j])
-        scaled = (acc * reduced + 2 ** (14 - e)) >> (15 - e)
+        if requant.rule is reduced_16x8:
+            scaled = (acc * reduced + 2 ** (14 - e)) >> (15 - e)
+        else:
+            constants = Constants(
+                *(value[at : at + 1] for value in vars(requant.constants).values())
+            )
+            scaled = int(requant.rule.apply(np.array([acc]), constants)[0])
         assert y[i, j] == min(max(scaled, requant.qmin), requant.qmax)
 
 

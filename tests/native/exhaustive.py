@@ -1,10 +1,11 @@
 """Requantization over all 2^32 accumulators: vectorised epilogues, requant.c and NumPy agree.
 
 ``make exhaustive`` compiles the C core and ``exhaustive.c`` and runs the cases below, one per
-process: each compares every vectorised epilogue that this CPU can run with ``csrc/requant.c``, and
-``requant.c`` with :mod:`kdq_ref.rounding`. NumPy computes some cases one accumulator after the
-other. Of the others it computes the ends of intervals on which it is constant, its rules being
-monotone: that takes seconds instead of minutes. Exit status 1 if anything differs.
+process. Those of the rules that have vectors compare every vectorised epilogue that this CPU can
+run with ``csrc/requant.c``. ``requant.c`` is compared with :mod:`kdq_ref.rounding`: in some cases
+of every rule one accumulator after the other, in the others of the rules without vectors by the
+ends of intervals on which NumPy is constant, its rules being monotone (seconds instead of
+minutes). Exit status 1 if anything differs.
 """
 
 from __future__ import annotations

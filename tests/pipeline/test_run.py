@@ -11,7 +11,6 @@ import pytest
 from kdq_ref import data, infer, kernels, quant, train
 from kdq_ref.errors import CheckpointError, DatasetError
 from kdq_ref.pipeline import Job, run
-from kdq_ref.rounding import RULES
 from kdq_ref.train import Reporter
 
 
@@ -125,7 +124,7 @@ def test_an_interrupted_replacement_can_be_resumed(tmp_path: Path) -> None:
     assert run(job, tmp_path, resume=True)["seed"] == 1
 
 
-@pytest.mark.parametrize("rule", sorted(RULES)[:2])
+@pytest.mark.parametrize("rule", ["double_rounding", "float32_rne"])
 def test_every_rule_and_scheme_stays_exact(rule: str, tmp_path: Path) -> None:
     """Other rules, per-tensor weights and percentile ranges are as exact as the default."""
     job = Job(epochs=1, labels=50, rule=rule, observer="percentile", weights="per_tensor")

@@ -122,6 +122,40 @@ def test_biases_have_the_scale_of_the_accumulator() -> None:
     assert node.op.bias.tolist() == [6]
 
 
+def test_a_rule_with_real_biases_keeps_them_beside_its_constants() -> None:
+    """The integer bias is 0; the real one, over input scale 0.5 times weight scale 1, is exact."""
+    node = lower(*_dense_and(nn.ReLU(), QuantParams(1.0, 0), b=3.3), "fbgemm").nodes[0]
+    assert node.op.bias.tolist() == [0]
+    assert node.op.requant.constants.bias == np.float32(3.3) * (np.float32(1) / np.float32(0.5))
+    # A bias that int32 could not hold is none of its concern.
+    wide = lower(*_dense_and(nn.ReLU(), QuantParams(1.0, 0), b=1e10), "fbgemm").nodes[0]
+    assert wide.op.requant.constants.bias == np.float32(2e10)
+
+
+def test_real_biases_divide_where_scales_are_per_channel() -> None:
+    """FBGEMM multiplies by a reciprocal only where one scale serves all."""
+    dense = nn.Dense(1, 2, rng=np.random.default_rng(0))
+    dense.params["b"][...] = 0.1, 0.7
+    s_x, s_w = float(np.float32(0.3)), float(np.float32(0.7))
+    graph = nn.Sequential((1,), [("dense", dense)])
+    activations = {"input": QuantParams(s_x, 0), "dense": QuantParams(1.0, 0)}
+    biases = []
+    for scales in ((s_w,), (s_w, s_w)):
+        spec = QuantSpec(activations, {"dense": scales}, "per_channel", {})
+        biases.append(lower(graph, spec, "fbgemm").nodes[0].op.requant.constants.bias)
+    product = np.float32(s_x) * np.float32(s_w)
+    real = dense.params["b"].astype(np.float32)
+    np.testing.assert_array_equal(biases[0], real * (np.float32(1) / product))
+    np.testing.assert_array_equal(biases[1], real / product)
+
+
+def test_a_rule_that_does_not_take_a_multiplier_names_the_node() -> None:
+    """QNNPACK wants it below 1."""
+    graph, spec = _dense_and(nn.ReLU(), QuantParams(0.5, 0))
+    with pytest.raises(RangeError, match=r"node 'dense': qnnpack takes multipliers below 2\*\*0"):
+        lower(graph, spec, "qnnpack")
+
+
 def test_a_spec_of_another_network_is_refused() -> None:
     """Missing and unexpected values are named."""
     graph, spec = _dense_and(nn.ReLU(), QuantParams(1.0, 0))

@@ -92,7 +92,7 @@ def test_ties_up_is_the_vectors_of_tensorflow_lite(acc: int, m: int, e: int) -> 
 
 @given(accumulators, mantissas, exponents)
 def test_ruys_avx2_kernel_rounds_once(acc: int, m: int, e: int) -> None:
-    """Its offset of 2**30 is shifted left before one shift by 31 + right: it is single_rounding."""
+    """kernel_avx2_fma.cc today: 2**30 is shifted left before the one shift by 31 + right."""
     left, right = max(e, 0), max(-e, 0)
     unsigned = (acc << left) * m + (1 << 30 << right)
     assert _one(single_rounding, acc, m, e) == unsigned >> (31 + right)

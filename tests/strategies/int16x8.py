@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies.integer import EDGES, codes, generators
 
-from kdq_ref.rounding import Constants, Requant16x8
+from kdq_ref.rounding import RULES_16X8, Constants, Requant16x8
 
 ACC_MIN, ACC_MAX = -(2**47), 2**47 - 1
 BIAS_LIMIT = 2**47 - 2**39
@@ -37,7 +37,7 @@ def biases_16x8(draw: st.DrawFn, channels: int) -> np.ndarray:
 
 @st.composite
 def requants_16x8(draw: st.DrawFn, channels: int, *, magnitude: float) -> Requant16x8:
-    """Constants that bring ``magnitude`` near the range of int16; some of any exponent, some zero.
+    """Any rule; constants that bring ``magnitude`` near int16, some of any exponent, some zero.
 
     A third of the draws are powers of two (ties).
     """
@@ -59,10 +59,11 @@ def requants_16x8(draw: st.DrawFn, channels: int, *, magnitude: float) -> Requan
     constants = Constants(
         multiplier.astype(np.int32), exponent.astype(np.int32), np.zeros(count, np.float32)
     )
+    rule = RULES_16X8[draw(st.sampled_from(list(RULES_16X8)))]
     if draw(st.booleans()):
-        return Requant16x8(constants)
+        return Requant16x8(constants, rule=rule)
     low, high = sorted(draw(st.integers(-32768, 32767)) for _ in range(2))
-    return Requant16x8(constants, low, high)
+    return Requant16x8(constants, low, high, rule)
 
 
 @st.composite

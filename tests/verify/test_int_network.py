@@ -14,7 +14,7 @@ from strategies.int_networks import RUNTIME_RULES, residual_network, scaled_netw
 from kdq_ref import infer
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.rounding import RULES, Requant, fbgemm
-from kdq_ref.verify.dialects.kdq import under
+from kdq_ref.verify.dialects.kdq_rules import under
 from kdq_ref.verify.int_network import network_of, weight_scales
 
 _SEEDS = st.integers(0, 2**32)

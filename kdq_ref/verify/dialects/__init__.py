@@ -8,6 +8,7 @@ from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.verify.dialect import Dialect
 
 _MODULES = {
+    "kdq": "kdq",
     "onnxruntime": "onnxruntime",
     "onnxruntime-s8": "onnxruntime",
     "onnxruntime-avx2-default": "onnxruntime",
@@ -16,7 +17,11 @@ _MODULES = {
     "litert-reference": "litert",
     "tflite-micro": "tflite_micro",
     "cmsis-nn": "cmsis_nn",
-    "kdq": "kdq",
+    "onnx-spec": "onnx",
+    "onnx-reference-evaluator": "onnx",
+    "pytorch-fbgemm": "pytorch",
+    "pytorch-onednn": "pytorch",
+    "pytorch-qnnpack": "pytorch",
 }
 
 NAMES = tuple(_MODULES)

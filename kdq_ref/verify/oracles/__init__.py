@@ -12,12 +12,17 @@ from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.verify.oracle import Oracle
 
 _MODULES = {
+    "kdq": "kdq",
     "onnxruntime": "onnxruntime",
     "onnxruntime-exact": "onnxruntime",
     "litert": "litert",
     "litert-builtin": "litert",
     "litert-reference": "litert",
     "tflite-micro": "tflite_micro",
+    "onnx-reference": "onnx_reference",
+    "pytorch-fbgemm": "pytorch",
+    "pytorch-onednn": "pytorch",
+    "pytorch-qnnpack": "pytorch",
 }
 
 NAMES = tuple(_MODULES)

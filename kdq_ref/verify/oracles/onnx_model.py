@@ -20,6 +20,8 @@ _TYPES = {
     "float32": TensorProto.FLOAT,
 }
 _SOFTMAX_OPSET = 13
+_OPSET = 19
+"""The reference evaluator has DequantizeLinear from here on."""
 
 
 def build_model(
@@ -89,7 +91,7 @@ class _Writer:
             results,
             self._initializers,
         )
-        opsets = [helper.make_opsetid("", 17)]
+        opsets = [helper.make_opsetid("", _OPSET)]
         if self.contrib:
             opsets.append(helper.make_opsetid(_CONTRIB, 1))
         serialized: bytes = helper.make_model(

@@ -32,6 +32,7 @@ def _always(network: Network, node: Node, groups: int) -> bool:
 
 PAIRED: dict[str, Callable[[Network, Node, int], bool]] = {
     "onnxruntime-avx2-default": _mlas,
+    "pytorch-fbgemm": _always,
 }
 """Dialects whose pair sums saturate, and in which layers: ``saturates(network, node, groups)``."""
 

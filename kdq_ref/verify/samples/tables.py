@@ -15,7 +15,7 @@ from kdq_ref.verify.samples.drawing import (
     zero_point,
 )
 
-_ROWS = 4
+_ROWS = 16
 _ALL = np.arange(-128, 128).astype(np.int8)
 _FIXED = {
     "sigmoid": Encoding("int8", 1 / 256, -128),
@@ -34,6 +34,8 @@ def table(rng: np.random.Generator, operator: str, style: str, outputs: int) -> 
         output = Encoding("float32")
     elif operator in _FIXED and rng.random() < 0.7:
         output = _FIXED[operator]
+    elif operator in ("relu", "relu6", "clip") and rng.random() < 0.5:
+        output = source  # some runtimes only clamp codes
     else:
         output = _output(rng, operator, source, style)
     if operator in ("sigmoid", "tanh", "hard_swish"):
@@ -67,7 +69,8 @@ def _output(rng: np.random.Generator, operator: str, source: Encoding, style: st
 def quantize(rng: np.random.Generator, operator: str, style: str, outputs: int) -> Sample:
     """Draw reals: spread, on halves, beside them, far outside."""
     output = Encoding("int8", scale(rng, style), zero_point(rng, style))
-    shape = (max(1, outputs // 256), 256)
+    width = int(rng.choice([1, 3, 8, 31, 32, 33, 256]))
+    shape = (max(1, outputs // width), width)
     steps = rng.uniform(-300, 300, shape)
     if style in ("ties", "solved", "extremes"):
         steps = np.floor(steps) + 0.5

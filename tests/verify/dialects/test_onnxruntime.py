@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from strategies.dialects import agrees, dense_network, installed
 
-from kdq_ref.verify.accumulators import exact_product
 from kdq_ref.verify.check import check
 from kdq_ref.verify.dialects import get_dialect
-from kdq_ref.verify.dialects.onnxruntime import DIALECTS, saturating_product
+from kdq_ref.verify.dialects.onnxruntime import DIALECTS
 from kdq_ref.verify.network import Encoding, Network, Node
 from kdq_ref.verify.samples import OPERATORS
 
@@ -30,28 +29,6 @@ def test_the_exact_dialect_is_not_what_the_default_computes() -> None:
     if row.mismatches == 0:
         pytest.skip("this machine has VNNI: ONNX Runtime does not saturate here")
     assert row.largest > 1
-
-
-def test_pairs_saturate_and_their_sum_does_not() -> None:
-    """From the first K on, in twos, before the zero point; a last one alone never saturates."""
-    columns = np.full((1, 1, 5), 255, np.uint8)
-    weights = np.array([127, 127, -127, -127, 127], np.int8).reshape(1, 5, 1)
-    expected = 32767 - 32768 + 255 * 127
-    assert saturating_product(columns, weights, 0).item() == expected
-    assert saturating_product(columns, weights, 3).item() == expected - 3 * 127
-    # The same weights in another order: no pair leaves int16.
-    turned = weights[:, [0, 2, 1, 3, 4]]
-    assert saturating_product(columns, turned, 0).item() == 255 * 127
-
-
-def test_weights_in_seven_bits_never_saturate() -> None:
-    """2 * 255 * 64 = 32640 fits int16."""
-    rng = np.random.default_rng(0)
-    columns = rng.choice([0, 255], (2, 20, 33)).astype(np.uint8)
-    weights = rng.choice([-64, 64], (2, 33, 7)).astype(np.int8)
-    np.testing.assert_array_equal(
-        saturating_product(columns, weights, 9), exact_product(columns, weights, 9)
-    )
 
 
 def test_the_multiplier_is_formed_in_float32() -> None:

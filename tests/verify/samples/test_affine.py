@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kdq_ref.verify.accumulators import accumulate, biased, weight_of
-from kdq_ref.verify.dialects.onnxruntime import saturating_product
+from kdq_ref.verify.dialects.pairs import saturating_product
 from kdq_ref.verify.network import store
 from kdq_ref.verify.samples import Sample, generate
 

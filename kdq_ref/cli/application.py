@@ -27,12 +27,15 @@ COMMANDS = {
     "eval": "Measure accuracy and speed of a float or integer model.",
     "predict": "Say which class images belong to.",
     "verify": "Say whether your kernel is right, and what is wrong with it.",
+    "prove": "Prove what holds for every input of an integer model.",
     "dialect": "What runtimes compute, to the last bit: list, show, check, identify.",
     "rules": "The rounding rules, and where two of them differ.",
     "info": "Show this machine, or the layers of a model.",
     "completion": "Print the script that completes kdq's arguments in a shell.",
 }
-"""Every command and its help in one line; ``kdq_ref.cli.NAME.command`` is imported when needed."""
+"""Every command and its help in one line; ``kdq_ref.cli.NAME.command`` is imported when needed.
+
+A hyphen in a name is an underscore in its module's."""
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -57,7 +60,9 @@ class Application(click.Group):
         """Import the command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"kdq_ref.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(
+            f"kdq_ref.cli.{cmd_name.replace('-', '_')}"
+        ).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,6 +19,14 @@ from kdq_ref.infer import IntGraph, IntNode
 from kdq_ref.nn import Graph
 from kdq_ref.pipeline import Job
 from kdq_ref.pipeline.measure import cpu_name
+from kdq_ref.verify.proofs import certificate
+
+_CERTIFICATES = {
+    certificate.VALID: "valid: kdq prove was run on these very integers",
+    certificate.STALE: "STALE: the network has changed since kdq prove was run; run it again",
+    certificate.UNREADABLE: "not one of this version; run kdq prove",
+    certificate.ABSENT: "none; kdq prove makes one",
+}
 
 _CONSTANTS = {
     "multiplier": "multiplier m",
@@ -171,6 +179,7 @@ def describe_integer(graph: IntGraph) -> dict[str, Any]:
         "bytes": graph.weight_bytes(),
         "macs": graph.macs(),
         "layers": layers,
+        "certificate": certificate.status(graph),
         "metadata": graph.metadata,
     }
 
@@ -231,8 +240,10 @@ def show_integer(report: dict[str, Any]) -> None:
     facts = {
         "rule": f"{report['rule']}: {report['formula']}",
         "source digest": report["source_digest"] or "unknown",
+        "certificate": _CERTIFICATES[report["certificate"]],
     }
-    output.print_facts(facts | _origin(report["metadata"]))
+    origin = {k: v for k, v in report["metadata"].items() if k != certificate.KEY}
+    output.print_facts(facts | _origin(origin))
 
 
 def _requant_row(layer: dict[str, Any]) -> list[str]:

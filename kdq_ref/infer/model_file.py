@@ -47,6 +47,12 @@ def save_model(path: str | os.PathLike[str], graph: IntGraph) -> None:
     path : path-like
     graph : IntGraph
     """
+    tensors, manifest = encode_model(graph)
+    save_tensors(path, tensors, manifest, kind=KIND, format=FORMAT)
+
+
+def encode_model(graph: IntGraph) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the tensors and the manifest that :func:`save_model` writes."""
     tensors: dict[str, np.ndarray] = {}
     nodes = []
     for node in graph.nodes:
@@ -84,7 +90,7 @@ def save_model(path: str | os.PathLike[str], graph: IntGraph) -> None:
         "source_digest": graph.source_digest,
         "metadata": graph.metadata,
     }
-    save_tensors(path, tensors, manifest, kind=KIND, format=FORMAT)
+    return tensors, manifest
 
 
 def load_model(path: str | os.PathLike[str]) -> IntGraph:

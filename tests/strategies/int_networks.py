@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from strategies.rules import near
 
-from kdq_ref import infer
+from kdq_ref import infer, nn, quant
+from kdq_ref.infer.ops import Affine
 from kdq_ref.rounding import RULES, Requant
 
 
@@ -118,3 +121,43 @@ def residual_network(seed: int, rule: str = "single_rounding") -> infer.IntGraph
         source_digest="0" * 64,
         metadata={"classes": ["a", "b", "c", "d"]},
     )
+
+
+RUNTIME_RULES = tuple(name for name, rule in RULES.items() if not rule.keeps_bias_real)
+"""Rules whose networks runtimes can be given: their bias is an integer."""
+
+
+def scaled_network(seed: int, rule: str = "single_rounding", *, divisor: int = 1) -> infer.IntGraph:
+    """A network as lowering makes it, with the constants of float32 scales; every operator.
+
+    Input (6, 5, 3); output (4,). Weights are divided by ``divisor`` afterwards, towards zero.
+    """
+    rng = np.random.default_rng([seed, 1])
+    activations = (nn.ReLU, nn.ReLU6, nn.HardSwish)
+    first, second = (activations[number]() for number in rng.integers(3, size=2))
+    layers = [
+        nn.Conv2d(3, 4, 3, rng=rng),
+        first,
+        nn.Residual([nn.DepthwiseConv2d(4, 3, rng=rng)]),
+        nn.AvgPool2d(2, stride=1),
+        nn.Conv2d(4, 6, (1, 2), padding="valid", groups=int(rng.choice([1, 2])), rng=rng),
+        second,
+        nn.MaxPool2d(2, stride=1),
+        nn.Sigmoid() if rng.random() < 0.5 else nn.Tanh(),
+    ]
+    (size,) = list(nn.Sequential((6, 5, 3), [*layers, nn.Flatten()]).shapes().values())[-1]
+    pooled = rng.random() < 0.3
+    head = [nn.GlobalAvgPool()] if pooled else [nn.Flatten()]
+    graph = nn.Sequential((6, 5, 3), [*layers, *head, nn.Dense(6 if pooled else size, 4, rng=rng)])
+    x = rng.normal(rng.normal(), rng.uniform(0.2, 3), (8, 6, 5, 3)).astype(np.float32)
+    weights = str(rng.choice(["per_channel", "per_tensor"]))
+    lowered = quant.quantize(graph, x, rule=rule, weights=weights)
+    nodes = tuple(
+        replace(
+            node, op=replace(node.op, weight=np.trunc(node.op.weight / divisor).astype(np.int8))
+        )
+        if isinstance(node.op, Affine)
+        else node
+        for node in lowered.nodes
+    )
+    return replace(lowered, nodes=nodes)

@@ -74,10 +74,10 @@ def failing_example(
     )
     @hypothesis.given(st.data())
     def search(data: Any) -> None:
-        # Once something has failed it must fail again, or hypothesis complains.
+        # Drawn to the end, and failing again what has failed: or hypothesis complains.
+        problem = drawn(Drawing(data), abi, rule)
         if not failing and time.monotonic() > until:
             raise OutOfTime
-        problem = drawn(Drawing(data), abi, rule)
         if fails(problem):
             failing.append(problem)
             raise Found
@@ -87,5 +87,5 @@ def failing_example(
     except OutOfTime:
         return None
     except (Found, hypothesis.errors.Flaky):  # the second, if it does not always fail
-        return failing[-1]
+        return failing[-1] if failing else None
     return None

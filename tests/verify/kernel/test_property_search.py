@@ -39,6 +39,18 @@ def test_nothing_fails_nothing_is_found() -> None:
     assert asked == []
 
 
+def test_the_time_may_run_out_in_the_middle() -> None:
+    """Hypothesis must not take that for a call that cannot make up its mind."""
+
+    def fails_after_a_while(problem: Problem) -> bool:
+        time.sleep(0.002)
+        return False
+
+    for seed in range(5):
+        until = time.monotonic() + 0.1
+        assert failing_example(ABI, None, fails_after_a_while, until, seed) is None
+
+
 def test_a_failure_that_comes_and_goes_is_still_one() -> None:
     """Hypothesis calls it flaky."""
     answers = iter([True, *[False] * 1000])

@@ -27,7 +27,7 @@ __all__ = [
     "verify_library",
 ]
 
-SECONDS, LIMIT = 10.0, 10.0
+SECONDS, LIMIT = 10.0, 5.0
 
 
 def verify_library(

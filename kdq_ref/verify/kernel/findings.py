@@ -111,11 +111,12 @@ class Examiner:
             if not numbers:
                 continue
             call, outcome = record.calls[numbers[0]], record.outcomes[numbers[0]]
-            alone = self.runner.alone(Trial((call,)))
             evidence = [*self._symptom(record, numbers)]
-            if alone.kind != kind:
+            if kind == "hang":
+                pass  # every further one costs its time limit
+            elif self.runner.alone(Trial((call,))).kind != kind:
                 evidence.append("the call alone does not show it: it takes the calls before")
-            elif kind != "hang":  # every hang costs its time limit
+            else:
                 call = self._smallest(call, lambda o, k=kind: o.kind == k)  # type: ignore[misc]
             words = {
                 "hang": f"does not return: no end after {self.runner.limit:g} s, twice",
@@ -123,8 +124,6 @@ class Examiner:
                 "raised": f"raises {outcome.text}",
                 "returned": f"returns {outcome.number}, which is neither 0 nor KDQ_ABI_UNSUPPORTED",
             }[kind]
-            if kind == "hang" and alone.kind != "hang":
-                continue  # the machine was busy; the call is fine
             text = _text(outcome) if kind == "exit" else ()
             yield Finding(kind, words, (*evidence, *text), _alone(call))
 

@@ -191,6 +191,8 @@ class Runner:
                 break
             rest = trials[len(outcomes) :]
             done = self._run_in_one(rest)
+            if done[-1].kind == "hang":  # or the machine was busy: once more, with what was before
+                done = self._run_in_one(rest[: len(done)])
             outcomes += done
             ended = [o.kind for o in done if o.kind in ("signal", "exit", "hang")]
             deaths += len(ended)

@@ -26,7 +26,8 @@ needs_core = pytest.mark.skipif(
 
 @needs_core
 @pytest.mark.parametrize(
-    ("abi", "rule"), zip(OWN, ["fbgemm", "rndnu", "single_rounding", "onnx_spec"], strict=True)
+    ("abi", "rule"),
+    list(zip(OWN, ["fbgemm", "rndnu", "single_rounding", "onnx_spec"], strict=True)),
 )
 def test_our_own_kernels_are_right(abi: str, rule: str) -> None:
     """The C core before the same judge as anybody's."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kdq_ref import kernels
 from kdq_ref.errors import UnsupportedError
-from kdq_ref.verify.dialect import Dialect
+from kdq_ref.verify.dialect import AVX2, Dialect
 from kdq_ref.verify.network import store
 from kdq_ref.verify.oracle import Oracle
 from kdq_ref.verify.samples import OPERATORS, Sample, generate
@@ -85,10 +86,15 @@ def check(
         One for each operator; where nothing can be compared, it says why.
     """
     missing = oracle.version() is None
+    features = kernels.isa_report().cpu_features
+    elsewhere = dialect.processor == AVX2 and features != ("AVX2",)
     for operator in operators:
         row = Row(dialect.name, oracle.name, operator)
         if missing:
             row.note = f"{oracle.package} is not installed: pip install 'kdq_ref[oracles]'"
+        elif elsewhere:
+            known = ", ".join(features) or "nothing that the C core knows"
+            row.note = f"describes {dialect.processor}; this processor has {known}"
         elif operator not in dialect.operators:
             row.note = dialect.notes.get(operator, "the runtime has no such operator")
         else:

@@ -10,6 +10,9 @@ import numpy as np
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.network import Network, Node
 
+AVX2 = "x86 with AVX2 and FMA, without AVX-512 and VNNI"
+"""The processor on which runtimes with kernels by instruction set were compared."""
+
 Operator = Callable[[Network, Node, tuple[np.ndarray, ...]], np.ndarray]
 """``operator(network, node, inputs)``: batches of codes, ``(B, ...)``, to the node's codes."""
 
@@ -31,6 +34,8 @@ class Dialect:
         Those that are reproduced; see :data:`Operator`.
     notes : mapping of str to str
         By operator: the formula and its source, or why it is not reproduced, with the evidence.
+    processor : str
+        What the runtime has to run on to compute so, or empty where that does not matter.
     """
 
     name: str
@@ -39,6 +44,7 @@ class Dialect:
     summary: str
     operators: Mapping[str, Operator]
     notes: Mapping[str, str]
+    processor: str = ""
 
     def run(self, network: Network, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Compute every value of the network.

@@ -26,6 +26,8 @@ def agrees(name: str, operator: str, outputs: int = 50_000, seed: int = 4) -> No
     """Assert that a dialect equals its runtime in every output of many samples."""
     dialect = get_dialect(name)
     (row,) = check(dialect, installed(dialect.runtime), (operator,), outputs=outputs, seed=seed)
+    if "this processor has" in row.note:
+        pytest.skip(row.note)
     assert row.outputs >= outputs, row.note
     assert row.mismatches == 0, row.note
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kdq_ref import kernels
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.check import check, different
 from kdq_ref.verify.dialect import Dialect
@@ -15,6 +16,13 @@ from kdq_ref.verify.dialects import get_dialect
 from kdq_ref.verify.network import Network
 
 _DIALECT = get_dialect("onnxruntime")
+
+
+@pytest.fixture(autouse=True)
+def _avx2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about the comparison, and hold on every processor."""
+    report = kernels.IsaReport("avx2", "", ("AVX2",), ())
+    monkeypatch.setattr(kernels, "isa_report", lambda: report)
 
 
 class Echo:
@@ -110,3 +118,13 @@ def test_another_shape_or_dtype_differs_everywhere() -> None:
     a = np.zeros(3, np.int8)
     assert different(a, np.zeros(3, np.uint8)).sum() == 3
     assert different(a, np.zeros((3, 1), np.int8)).sum() == 3
+
+
+def test_another_processor_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a runtime computes with VNNI is not described by what it computes with AVX2."""
+    report = kernels.IsaReport("avx512vnni", "", ("AVX2", "AVX512_VNNI"), ())
+    monkeypatch.setattr(kernels, "isa_report", lambda: report)
+    oracle = Echo()
+    (row,) = check(_DIALECT, oracle, ("dense",), outputs=10)
+    assert row.note.endswith("without AVX-512 and VNNI; this processor has AVX2, AVX512_VNNI")
+    assert (row.outputs, oracle.calls) == (0, 0)

@@ -10,8 +10,9 @@ import numpy as np
 from kdq_ref.rounding import float32_rne, onnx_spec
 from kdq_ref.verify.accumulators import accumulate, biased, weight_of
 from kdq_ref.verify.dialect import Dialect, Operator
+from kdq_ref.verify.dialects import moves
 from kdq_ref.verify.dialects.quantization import saturate
-from kdq_ref.verify.dialects.windows import max_pool, window_counts, window_terms
+from kdq_ref.verify.dialects.windows import window_counts, window_terms
 from kdq_ref.verify.float_steps import to_int32
 from kdq_ref.verify.network import Encoding, Network, Node, real_bounds
 
@@ -60,10 +61,6 @@ def _quantize(kind: _Float, network: Network, node: Node, inputs: Inputs) -> np.
 
 def _dequantize(kind: _Float, network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     return _reals(kind, inputs[0], network.encodings[node.inputs[0]]).astype(np.float32)
-
-
-def _max_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return saturate(node, max_pool(network, node, inputs[0]).astype(np.int64))
 
 
 def _avg_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
@@ -127,22 +124,18 @@ def _activation(kind: _Float, network: Network, node: Node, inputs: Inputs) -> n
     return _codes(kind, np.clip(reals, *(kind(bound) for bound in real_bounds(node))), node)
 
 
-def _flatten(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return inputs[0].reshape(len(inputs[0]), -1)
-
-
 def _operators(kind: _Float) -> dict[str, Operator]:
     activation = partial(_activation, kind)
     names = ("relu", "relu6", "clip", "sigmoid", "tanh", "hard_swish", "softmax")
     return {
         "quantize": partial(_quantize, kind),
         "dequantize": partial(_dequantize, kind),
-        "max_pool2d": _max_pool,
+        "max_pool2d": moves.max_pool,
         "global_avg_pool": partial(_global_avg_pool, kind),
         "add": partial(_binary, kind),
         "mul": partial(_binary, kind),
         "concat": partial(_concat, kind),
-        "flatten": _flatten,
+        "flatten": moves.flatten,
         **dict.fromkeys(names, activation),
     }
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from kdq_ref.rounding import float32_rne
 from kdq_ref.verify.accumulators import Product, accumulate, biased, exact_product, weight_of
-from kdq_ref.verify.dialect import Dialect, Operator
-from kdq_ref.verify.dialects import mlas_activations, mlas_softmax
+from kdq_ref.verify.dialect import AVX2, Dialect, Operator
+from kdq_ref.verify.dialects import mlas_activations, mlas_softmax, moves
 from kdq_ref.verify.dialects.pairs import saturating_product
 from kdq_ref.verify.dialects.quantization import (
     centred,
@@ -22,7 +22,7 @@ from kdq_ref.verify.dialects.quantization import (
     quantize,
     saturate,
 )
-from kdq_ref.verify.dialects.windows import max_pool, window_counts, window_terms
+from kdq_ref.verify.dialects.windows import window_counts, window_terms
 from kdq_ref.verify.float_steps import fma32, to_int32
 from kdq_ref.verify.network import Network, Node, real_bounds
 
@@ -44,14 +44,6 @@ def _affine(product: Product, network: Network, node: Node, inputs: Inputs) -> n
 
 def _quantize(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     return quantize(inputs[0], node.output)
-
-
-def _dequantize(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return dequantize(inputs[0], network.encodings[node.inputs[0]])
-
-
-def _max_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return saturate(node, max_pool(network, node, inputs[0]).astype(np.int64))
 
 
 def _avg_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
@@ -120,19 +112,15 @@ def _softmax(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     return mlas_softmax.softmax(inputs[0], network.encodings[node.inputs[0]], node.output)
 
 
-def _flatten(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
-    return inputs[0].reshape(len(inputs[0]), -1)
-
-
 def _operators(product: Product) -> dict[str, Operator]:
     affine = partial(_affine, product)
     return {
         "quantize": _quantize,
-        "dequantize": _dequantize,
+        "dequantize": moves.dequantize,
         "dense": affine,
         "conv2d": affine,
         "depthwise_conv2d": affine,
-        "max_pool2d": _max_pool,
+        "max_pool2d": moves.max_pool,
         "avg_pool2d": _avg_pool,
         "global_avg_pool": _global_avg_pool,
         "add": _add,
@@ -145,7 +133,7 @@ def _operators(product: Product) -> dict[str, Operator]:
         "tanh": _activation,
         "hard_swish": _activation,
         "softmax": _softmax,
-        "flatten": _flatten,
+        "flatten": moves.flatten,
     }
 
 
@@ -204,6 +192,7 @@ DIALECTS = {
             summary="ONNX Runtime with session.x64quantprecision=1: float32_rne on exact sums",
             operators=_operators(exact_product),
             notes=_NOTES,
+            processor=AVX2,
         ),
         Dialect(
             name="onnxruntime-s8",
@@ -212,6 +201,7 @@ DIALECTS = {
             summary="ONNX Runtime with int8 activations: float32_rne on exact sums",
             operators=_operators(exact_product),
             notes=_NOTES,
+            processor=AVX2,
         ),
         Dialect(
             name="onnxruntime-avx2-default",
@@ -221,6 +211,7 @@ DIALECTS = {
             "saturate to int16",
             operators=_operators(saturating_product),
             notes=_NOTES | _SATURATED_NOTES,
+            processor=AVX2,
         ),
     )
 }

@@ -27,6 +27,7 @@ COMMANDS = {
     "eval": "Measure accuracy and speed of a float or integer model.",
     "predict": "Say which class images belong to.",
     "prove": "Prove what holds for every input of an integer model.",
+    "explain-diff": "Where two dialects part first on an input, and why.",
     "dialect": "What runtimes compute, to the last bit: list, show, check, identify.",
     "info": "Show this machine, or the layers of a model.",
     "rules": "The rounding rules, and where two of them differ.",

@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": "Say which class images belong to.",
     "verify": "Say whether your kernel is right, and what is wrong with it.",
     "prove": "Prove what holds for every input of an integer model.",
+    "explain-diff": "Where two dialects part first on an input, and why.",
     "dialect": "What runtimes compute, to the last bit: list, show, check, identify.",
     "rules": "The rounding rules, and where two of them differ.",
     "info": "Show this machine, or the layers of a model.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.accumulators import accumulate, weight_of
 from kdq_ref.verify.dialect import AVX2, Dialect, Operator
 from kdq_ref.verify.dialects import moves
@@ -21,6 +22,8 @@ Inputs = tuple[np.ndarray, ...]
 
 _FAR = np.float32(1e9)
 """Steps beyond which a result saturates anyway."""
+
+_INT32_SHIFT = 31
 
 _BLOCK = 64
 """Elements of a vectorized step of TensorIterator: two registers of uint8."""
@@ -124,6 +127,12 @@ def _avg_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     return _average(node, np.asarray(acc), window_counts(node, inputs[0]))
 
 
+def _qnnpack_avg_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
+    acc = sum(window_terms(node, centred(network, node, inputs[0])), np.int64(0))
+    size, scale = node.kernel[0] * node.kernel[1], np.float32(node.output.scale)
+    return _requantize(node, acc.astype(np.float32) * (scale / (scale * np.float32(size))))
+
+
 def _global_avg_pool(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     acc = centred(network, node, inputs[0]).sum(axis=(1, 2)).astype(np.float32)
     # The scale is 1 / (1 / size), and its inverse is taken again.
@@ -142,6 +151,24 @@ def _add(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     rest = dequantize(flat[0][whole:], a) + dequantize(flat[1][whole:], b)
     parts = quantize_vectors(vectors, node.output), quantize_alone(rest, node.output)
     return saturate(node, np.concatenate(parts).reshape(inputs[0].shape).astype(np.int64))
+
+
+def _qnnpack_add(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
+    scales = [np.float32(network.encodings[name].scale) for name in node.inputs]
+    ratios = [scale / np.float32(node.output.scale) for scale in scales]
+    # The larger multiplier has 22 bits.
+    shift = 21 - (int(np.frexp(max(ratios))[1]) - 1)
+    if shift > _INT32_SHIFT:
+        raise UnsupportedError(
+            f"QNNPACK shifts a sum of 32 bits by {shift}, which C leaves undefined: the output's "
+            f"scale {node.output.scale} is too far above those of the inputs"
+        )
+    a, b = (int(np.rint(ratio * np.float32(2.0**shift))) for ratio in ratios)
+    acc = centred(network, node, inputs[0]) * a + centred(network, node, inputs[1], 1) * b
+    # Half away from zero.
+    remainder = (acc & ((1 << shift) - 1)) - (acc < 0)
+    steps = (acc >> shift) + (remainder > (1 << shift - 1) - 1)
+    return saturate(node, steps + node.output.zero_point)
 
 
 def _mul(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
@@ -212,10 +239,14 @@ _SHARED: dict[str, Operator] = {
     "flatten": moves.flatten,
 }
 _FBGEMM = _SHARED | dict.fromkeys(("dense", "conv2d", "depthwise_conv2d"), _fbgemm_affine)
-_QNNPACK = {name: op for name, op in _SHARED.items() if name not in ("avg_pool2d", "add")}
+_QNNPACK = dict(_SHARED)
 _QNNPACK |= dict.fromkeys(("dense", "conv2d", "depthwise_conv2d"), _qnnpack_affine)
 _QNNPACK |= dict.fromkeys(("sigmoid", "tanh", "hard_swish"), _table)
-_QNNPACK["global_avg_pool"] = _qnnpack_global_avg_pool
+_QNNPACK |= {
+    "add": _qnnpack_add,
+    "avg_pool2d": _qnnpack_avg_pool,
+    "global_avg_pool": _qnnpack_global_avg_pool,
+}
 
 _AFFINE = (
     "uint8 * int8 in pairs along (kh, kw, channel) that saturate to int16; "
@@ -269,10 +300,11 @@ _QNNPACK_AFFINE = (
     "float32(float32(s_x s_w) * float32(1 / s_y))) saturated to int16, + zp"
 )
 _QNNPACK_NOTES = dict.fromkeys(("dense", "conv2d", "depthwise_conv2d"), _QNNPACK_AFFINE) | {
-    "avg_pool2d": "of ONNX Runtime's formula 11,730 of 40,040 outputs differ, by up to 153 codes; "
-    "it has not been found out why",
+    "avg_pool2d": "keeps the encoding; padding counts as zero, whatever count_include_pad says; "
+    "rne(float32(acc) * float32(s / (s * kh kw))) + zp",
     "global_avg_pool": "keeps the encoding; rne(float32(acc) * float32(s / (s * n))) + zp",
-    "add": "fixed point of its own; of the float32 sum 3,666 of 110,573 outputs differ, by one",
+    "add": "fixed point: multipliers rne(s_a/s_y 2^shift), the larger one of 22 bits; the sum is "
+    "shifted, half away from zero; ratios outside [2^-14, 2^8) are refused (add.c)",
     "sigmoid": "output scale 1/256; a table of 256 codes, each function in float32",
     "tanh": "scale 1/128, zero point 128; a table of 256 codes",
     "hard_swish": "a table of 256 codes",

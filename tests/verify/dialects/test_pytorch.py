@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from strategies.dialects import agrees, dense_network
 
+from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.dialects import get_dialect
 from kdq_ref.verify.dialects.pytorch import (
     DIALECTS,
@@ -70,3 +71,30 @@ def test_a_lone_element_is_dequantized_another_way() -> None:
     values = get_dialect("pytorch-fbgemm").run(network, {"a": 4 * ones, "b": ones})["y"][0]
     # 5 / 2 + 1: a block rounds 2.5 to 2 and adds 1; the last element rounds 3.5 to 4.
     assert values.tolist() == [3] * 64 + [4]
+
+
+def test_qnnpack_counts_padding() -> None:
+    """A corner of a padded 3x3 window has four of nine positions: 90 becomes 40."""
+    encoding = Encoding("uint8", 1.0, 0)
+    node = Node("y", "avg_pool2d", ("x",), encoding, kernel=(3, 3), padding=(1, 1, 1, 1))
+    network = Network({"x": encoding}, {"x": (3, 3, 1)}, (node,), "y")
+    codes = {"x": np.full((1, 3, 3, 1), 90, np.uint8)}
+    qnnpack = get_dialect("pytorch-qnnpack").run(network, codes)["y"][0, :, :, 0]
+    assert qnnpack.tolist() == [[40, 60, 40], [60, 90, 60], [40, 60, 40]]
+    fbgemm = get_dialect("pytorch-fbgemm").run(network, codes)["y"]
+    assert np.unique(fbgemm).tolist() == [90]
+
+
+def test_qnnpack_adds_half_away_from_zero() -> None:
+    """-1.5 and 1.5 become -2 and 2; where C leaves the shift undefined, it is refused."""
+    source = Encoding("uint8", 0.5, 100)
+    for scale in (1.0, 2.0**-1 * 2.0**20):
+        node = Node("y", "add", ("a", "b"), Encoding("uint8", scale, 100))
+        network = Network({"a": source, "b": source}, {"a": (2,), "b": (2,)}, (node,), "y")
+        codes = {"a": np.array([[98, 102]], np.uint8), "b": np.array([[99, 101]], np.uint8)}
+        run = get_dialect("pytorch-qnnpack").run
+        if scale == 1.0:
+            assert run(network, codes)["y"].tolist() == [[98, 102]]
+        else:
+            with pytest.raises(UnsupportedError, match="shifts a sum of 32 bits by 41"):
+                run(network, codes)

@@ -6,34 +6,35 @@ the interpreter's own memory beforehand.
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from bench.models import Problem
 from bench.peers import Runner, Unsupported
-from bench.peers.tflite_model import build_model
+from kdq_ref.errors import UnsupportedError
+from kdq_ref.verify.oracles.litert import ORACLES
+from kdq_ref.verify.oracles.tflite_model import build_model
+
+_ORACLE = ORACLES["litert"]
 
 
 class LiteRT:
     """The interpreter as it comes."""
 
-    name = "litert"
-    version = importlib.metadata.version("ai_edge_litert")
+    name = _ORACLE.name
+    version = _ORACLE.version()
 
     def prepare(self, problem: Problem, threads: int) -> Runner:
         """Build the flatbuffer and allocate the interpreter's tensors."""
-        content = build_model(problem)
         try:
-            interpreter = Interpreter(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as fault:
-            raise Unsupported(f"the interpreter refuses the model: {fault}") from fault
-        source = interpreter.get_input_details()[0]["index"]
+            model = build_model(problem.model.network, problem.batch)
+            interpreter = _ORACLE.interpreter(model.content, threads)
+        except UnsupportedError as fault:
+            raise Unsupported(str(fault)) from fault
+        (source,) = model.inputs
+        interpreter.set_tensor(model.tensors[source], problem.codes)
         result = interpreter.get_output_details()[0]["index"]
-        interpreter.set_tensor(source, problem.codes)
 
         def codes() -> np.ndarray:
             output: Any = interpreter.get_tensor(result)
@@ -42,7 +43,7 @@ class LiteRT:
         return Runner(interpreter.invoke, codes, _note(interpreter))
 
 
-def _note(interpreter: Interpreter) -> str:
+def _note(interpreter: Any) -> str:
     """What the delegate has not taken; empty if it runs the whole model."""
     parts = sum(op["op_name"] == "DELEGATE" for op in interpreter._get_ops_details())
     if parts == 1:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from strategies.dialects import installed
 
+from kdq_ref.errors import UnsupportedError
 from kdq_ref.geometry import window_output
 from kdq_ref.verify.dialects import get_dialect
 from kdq_ref.verify.network import Encoding, Network, Node, Weight, value_shapes
@@ -108,6 +109,70 @@ def _depthwise(seed: int) -> Network:
     return net.network()
 
 
+_CLAMPS = (None, None, _RELU, _RELU6, (-1.0, 1.0))
+_STEPS = (
+    *("conv2d", "depthwise_conv2d", "dense", "max_pool2d", "avg_pool2d", "global_avg_pool"),
+    *("add", "mul", "square", "concat", "flatten", "quantize"),
+    *("relu", "relu6", "sigmoid", "tanh", "hard_swish", "softmax"),
+)
+_FIXED = {"sigmoid": _PROBABILITY, "softmax": _PROBABILITY, "tanh": Encoding("int8", 1 / 128, 0)}
+
+
+def _encoding(rng: np.random.Generator) -> Encoding:
+    scale = 2.0 ** rng.integers(-6, 3) if rng.random() < 0.5 else rng.uniform(0.01, 0.3)
+    return Encoding("int8", float(np.float32(scale)), int(rng.integers(-128, 128)))
+
+
+def _random(seed: int) -> Network:
+    """A few operators in any order that fits: what a runtime fuses or rewrites shows itself."""
+    rng = np.random.default_rng([seed, 0xF22])
+    shape = tuple(int(size) for size in rng.integers((2, 2, 1), (9, 9, 20)))
+    net = _Builder(seed, shape, _encoding(rng))
+    values = ["x"]
+    while len(values) < 6:
+        source = values[-int(rng.integers(1, min(3, len(values) + 1)))]
+        value = _step(net, rng, str(rng.choice(_STEPS)), source, values)
+        if value:
+            values.append(value)
+    return net.network()
+
+
+def _step(
+    net: _Builder, rng: np.random.Generator, step: str, source: str, values: list[str]
+) -> str | None:
+    """Append one operator behind `source`, if it takes a value of that shape."""
+    shape = net.shape(source)
+    clamp = _CLAMPS[int(rng.integers(len(_CLAMPS)))]
+    output = _encoding(rng) if rng.random() < 0.5 else None
+    if step in _FIXED:
+        return net.add(step, source, output=_FIXED[step])
+    if step in ("relu", "relu6", "hard_swish", "flatten", "quantize"):
+        return net.add(step, source, output=output)
+    if step == "square":
+        return net.add("mul", source, source, output=output, clamp=clamp)
+    same = [value for value in values if net.shape(value) == shape]
+    other = same[int(rng.integers(len(same)))]
+    if step in ("add", "mul"):
+        return net.add(step, source, other, output=output, clamp=clamp)
+    if step == "concat":
+        return net.add(step, source, other, output=output)
+    if (step == "dense") != (len(shape) == 1):
+        return None
+    if step == "dense":
+        return net.dense(source, int(rng.integers(1, 30)), clamp=clamp)
+    if step == "conv2d":
+        return net.conv(source, int(rng.integers(1, 20)), int(rng.choice([1, 3])), clamp=clamp)
+    if step == "depthwise_conv2d":
+        stride = int(rng.integers(1, 3))
+        return net.depthwise(source, stride=(stride, stride), clamp=clamp)
+    if step == "global_avg_pool":
+        return net.add(step, source, output=output)
+    if min(shape[:2]) < 2:
+        return None
+    window = {"kernel": (2, 2), "stride": (2, 2)}
+    return net.add(step, source, output=output, clamp=clamp, **window)
+
+
 NETWORKS: dict[str, Callable[[int], Network]] = {
     "student": _student,
     "residual": _residual,
@@ -132,6 +197,25 @@ def assert_network(name: str, kind: str, seeds: int = 3) -> None:
         assert len(np.unique(answers[network.output])) > 5
         for node, answer in answers.items():
             np.testing.assert_array_equal(expected[node], answer, err_msg=f"{kind} {seed} {node}")
+
+
+def assert_random_networks(name: str, count: int = 40) -> None:
+    """Assert that a dialect equals its runtime on networks of operators in any order."""
+    dialect = get_dialect(name)
+    oracle = installed(dialect.runtime)
+    compared = 0
+    for seed in range(count):
+        network = _random(seed)
+        rng = np.random.default_rng([seed, 0xDA7B])
+        x = rng.integers(-128, 128, (3, *network.shapes["x"])).astype(np.int8)
+        try:
+            expected = dialect.run(network, {"x": x})
+        except UnsupportedError:
+            continue  # a hard-swish that the runtime refuses, too
+        compared += 1
+        for node, answer in oracle.run(network, {"x": x}).items():
+            np.testing.assert_array_equal(expected[node], answer, err_msg=f"{seed} {node}")
+    assert compared > count // 2
 
 
 def assert_wide(name: str, operator: str, samples: int = 12) -> None:

@@ -12,16 +12,16 @@ _MODULES = {
     "onnxruntime": "onnxruntime",
     "onnxruntime-s8": "onnxruntime",
     "onnxruntime-avx2-default": "onnxruntime",
-    "litert": "litert",
-    "litert-builtin": "litert",
-    "litert-reference": "litert",
-    "tflite-micro": "tflite_micro",
-    "cmsis-nn": "cmsis_nn",
     "onnx-spec": "onnx",
     "onnx-reference-evaluator": "onnx",
     "pytorch-fbgemm": "pytorch",
     "pytorch-onednn": "pytorch",
     "pytorch-qnnpack": "pytorch",
+    "litert": "litert",
+    "litert-builtin": "litert",
+    "litert-reference": "litert",
+    "tflite-micro": "tflite_micro",
+    "cmsis-nn": "cmsis_nn",
 }
 
 NAMES = tuple(_MODULES)

@@ -1,6 +1,14 @@
 """LiteRT (TensorFlow Lite): its reference kernels, its optimized ones, and with XNNPACK.
 
-Measured on x86-64 with AVX2; where the build for another machine takes other loops, a note says so.
+Measured on x86-64 with AVX2, where ruy and the vector loops of the optimized kernels round ties up;
+a build for another machine may take other loops. What public threads have met, and these dialects
+reproduce:
+
+- reference kernels round a dense layer once and everything else twice: CMSIS-NN #214;
+- XNNPACK rounds once, LiteRT's own kernels twice, and which one runs is decided operator by
+  operator, by the delegate: LiteRT #7441;
+- 7984 * 0.00144027, which is 11.499, becomes 12 in two roundings: tensorflow #25087; so TensorFlow
+  Lite Micro differs from what was validated in Python: tflite-micro #3252.
 """
 
 from __future__ import annotations
@@ -15,7 +23,9 @@ from kdq_ref.verify.dialects import tflite_activation as activation
 from kdq_ref.verify.dialects import tflite_affine as affine
 from kdq_ref.verify.dialects import tflite_elementwise as elementwise
 from kdq_ref.verify.dialects import tflite_pooling as pooling
+from kdq_ref.verify.dialects.libm import tanhf
 from kdq_ref.verify.dialects.tflite_arithmetic import DOUBLE, TIES_UP
+from kdq_ref.verify.dialects.xnnpack_tables import is_square
 from kdq_ref.verify.network import Encoding, Network, Node
 
 REFERENCE: dict[str, Operator] = {
@@ -32,7 +42,7 @@ REFERENCE: dict[str, Operator] = {
     "relu6": elementwise.relu,
     "clip": elementwise.relu,
     "sigmoid": activation.by_table(activation.sigmoid),
-    "tanh": activation.by_table(activation.tanhf),
+    "tanh": activation.by_table(tanhf),
     "hard_swish": activation.hard_swish,
     "softmax": activation.fixed_point_softmax,
 }
@@ -93,18 +103,22 @@ DELEGATED: dict[str, Operator] = {
     "dense": _where(xnnpack.takes_affine, xnnpack.affine, _dense),
     "conv2d": _where(xnnpack.takes_affine, xnnpack.affine, _conv2d),
     "depthwise_conv2d": _where(xnnpack.takes_affine, xnnpack.affine, BUILTIN["depthwise_conv2d"]),
-    **pooling.keeping(_changed),
+    **pooling.keeping(_changed, xnnpack.limits),
     "global_avg_pool": xnnpack.global_avg_pool,
     "add": _where(xnnpack.takes_add, xnnpack.add, elementwise.add_with_vectors),
     "sigmoid": xnnpack.by_table(xnnpack.sigmoid),
-    "tanh": xnnpack.by_table(activation.tanhf),
-    "mul": _where(xnnpack.takes_mul, xnnpack.mul, elementwise.mul_with_vectors),
+    "tanh": xnnpack.by_table(tanhf),
+    "mul": _where(
+        xnnpack.takes_mul,
+        _where(is_square, xnnpack.square, xnnpack.mul),
+        elementwise.mul_with_vectors,
+    ),
 }
 """Operators of XNNPACK, and of LiteRT where the delegate leaves them to it."""
 
 _TABLE = (
     "a table of 256 codes in float32: round(f(s_x * (q - z_x)) * (1 / s_y)) + z_y, half away from "
-    "zero; exp is glibc's expf"
+    "zero; expf and tanhf are glibc's, 2.28 to 2.40: the runtime takes the C library's"
 )
 _COMMON = {
     "max_pool2d": "codes; a QUANTIZE behind it where the encodings differ",
@@ -131,7 +145,7 @@ _NOTES_REFERENCE = {
     "sigmoid": _TABLE,
     "tanh": _TABLE,
     "softmax": "gemmlowp's fixed point: exponentials in Q0, their sum in Q12, a reciprocal by "
-    "Newton's method (reference/softmax.h)",
+    "Newton's method (reference/softmax.h); a sum of 512 (as many equal codes) aborts the process",
 }
 _NOTES_BUILTIN = {
     **_NOTES_REFERENCE,
@@ -157,12 +171,16 @@ _NOTES_DELEGATED = {
     "dense": "float32_rne, zero point behind the rounding; the model is refused where M >= 256",
     "conv2d": "as dense",
     "depthwise_conv2d": "as dense",
+    "max_pool2d": "codes; a bound of a fused clamp is rne(bound / s + z), the zero point inside "
+    "the rounding, as in every operator of XNNPACK; a QUANTIZE where the encodings differ",
     "avg_pool2d": "not delegated: litert-builtin, and XNNPACK's QUANTIZE behind it",
     "global_avg_pool": "rne(sum(q) * m + (z_y - z_x * n * m)) in float32, m = s_x / s_y * (1 / n): "
     "the zero point is inside the rounding",
     "add": "multipliers of 21 bits at the most, half up; litert-builtin where s_x / s_y is not in "
     "[2**-10, 2**8)",
-    "mul": "float32_rne; litert-builtin where s_a * s_b / s_y is not in [2**-16, 2**8)",
+    "mul": "float32_rne, but a value times itself that is not behind a chain of tables "
+    "rne(x * x * (1 / s_y) + z_y) in float32; litert-builtin where s_a * s_b / s_y is not in "
+    "[2**-16, 2**8)",
     "relu": "not delegated: litert-builtin",
     "sigmoid": "a table: rne(f(x) * (1 / s_y) + z_y) in float32, f in float64; the zero point is "
     "inside the rounding",

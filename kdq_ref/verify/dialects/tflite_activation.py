@@ -10,7 +10,8 @@ import numpy as np
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.dialect import Operator
 from kdq_ref.verify.dialects import gemmlowp
-from kdq_ref.verify.dialects.quantization import centred, codes_of, look_up
+from kdq_ref.verify.dialects.libm import expf
+from kdq_ref.verify.dialects.quantization import centred, codes_of, dequantize, look_up
 from kdq_ref.verify.dialects.tflite_arithmetic import (
     DOUBLE,
     finished,
@@ -21,45 +22,12 @@ from kdq_ref.verify.network import Encoding, Network, Node
 
 _FIXED_INTEGER_BITS = 4
 _SOFTMAX_INTEGER_BITS, _SUM_INTEGER_BITS = 5, 12
-
-
-_STEPS = 32
-_POWERS = np.array([float(np.exp2(np.longdouble(i) / _STEPS)) for i in range(_STEPS)])
-_CUBIC = tuple(
-    float.fromhex(digits) / _STEPS**power
-    for digits, power in (
-        ("0x1.c6af84b912394p-5", 3),
-        ("0x1.ebfce50fac4f3p-3", 2),
-        ("0x1.62e42ff0c52d6p-1", 1),
-    )
-)
-_STEPS_PER_E = float.fromhex("0x1.71547652b82fep+0") * _STEPS
-
-
-def expf(x: np.ndarray) -> np.ndarray:
-    """``exp`` of float32 to the bit of glibc's ``expf``, which is not always correctly rounded.
-
-    ``2**(k/32)`` from a table times a cubic in the rest, in float64 (``sysdeps/ieee754/flt-32/
-    e_expf.c``, from ARM's optimized routines).
-    """
-    steps = _STEPS_PER_E * np.asarray(x, np.float32).astype(np.float64)
-    whole = np.rint(steps)
-    rest = steps - whole
-    index = whole.astype(np.int64)
-    cubic = (_CUBIC[0] * rest + _CUBIC[1]) * (rest * rest) + (_CUBIC[2] * rest + 1.0)
-    with np.errstate(over="ignore", under="ignore"):
-        scale = np.ldexp(_POWERS[index % _STEPS], index // _STEPS)
-        return (cubic * scale).astype(np.float32)
+_LARGEST_SUM = 512
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """``1 / (1 + exp(-x))``, every step in float32."""
     return np.float32(1) / (np.float32(1) + expf(-x))
-
-
-def tanhf(x: np.ndarray) -> np.ndarray:
-    """``tanh`` of float32."""
-    return np.tanh(x.astype(np.float64)).astype(np.float32)
 
 
 def function_table(
@@ -69,9 +37,7 @@ def function_table(
 
     ``round(f(s_x * (q - z_x)) * (1 / s_y)) + z_y``, half away.
     """
-    real = np.float32(start.scale) * (codes_of(start).astype(np.int64) - start.zero_point).astype(
-        np.float32
-    )
+    real = dequantize(codes_of(start), start)
     inverse = np.float32(1) / np.float32(end.scale)
     steps = round_half_away(function(real).astype(np.float32) * inverse)
     return np.clip(steps + np.float32(end.zero_point), *end.limits).astype(end.dtype)
@@ -128,7 +94,7 @@ fixed_point_tanh = _in_fixed_point(gemmlowp.tanh, 7, 0)
 Whatever the output's encoding is said to be, it is taken for a scale of 1/128, no zero point."""
 
 
-def _sixteen_bits(real: np.float32) -> tuple[int, int]:
+def _sixteen_bits(real: float) -> tuple[int, int]:
     """Mantissa of 16 bits and exponent (``DownScaleInt32ToInt16Multiplier``)."""
     constants = quantized_multiplier(float(real))
     return (int(constants.multiplier[0]) + (1 << 15)) >> 16, int(constants.exponent[0])
@@ -155,17 +121,34 @@ def _divide_16(x: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def hard_swish(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """``x * relu6(x + 3) / 6`` in 16-bit fixed point (``reference/hard_swish.h``)."""
-    start, end = network.encodings[node.inputs[0]], node.output
-    fine = np.float32(1 / 128) * np.float32(start.scale)
-    out_mantissa, out_exponent = _sixteen_bits(fine / np.float32(end.scale))
-    relu_mantissa, relu_exponent = _sixteen_bits(fine / np.float32(3.0 / 32768.0))
+    """``x * relu6(x + 3) / 6`` in 16-bit fixed point, both multipliers formed in float32.
+
+    LiteRT's (``reference/hard_swish.h``).
+    """
+    fine = np.float32(network.encodings[node.inputs[0]].scale / 128)
+    quotients = fine / np.float32(node.output.scale), fine / np.float32(3 / 32768)
+    return _hard_swish(network, node, inputs[0], *quotients)
+
+
+def hard_swish_in_float64(
+    network: Network, node: Node, inputs: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """The same with multipliers formed in float64: TensorFlow Lite Micro's."""
+    fine = network.encodings[node.inputs[0]].scale / 128
+    return _hard_swish(network, node, inputs[0], fine / node.output.scale, fine / (3 / 32768))
+
+
+def _hard_swish(
+    network: Network, node: Node, codes: np.ndarray, out: float, relu: float
+) -> np.ndarray:
+    out_mantissa, out_exponent = _sixteen_bits(out)
+    relu_mantissa, relu_exponent = _sixteen_bits(relu)
     if out_exponent > 0:
         raise UnsupportedError(
             f"node {node.name!r}: TensorFlow Lite refuses a hard-swish whose output scale is "
             f"below 1/128 of the input's"
         )
-    x = centred(network, node, inputs[0]) << 7
+    x = centred(network, node, codes) << 7
     preshift = _high_16(x, out_mantissa, 1 << 14)
     gate = x
     if relu_exponent > 0:
@@ -177,7 +160,7 @@ def hard_swish(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> 
         gate = _divide_16(gate, -relu_exponent)
     gate = (gate + (1 << 15)) >> 1
     product = _high_16(gate, preshift, 0)
-    return finished(_divide_16(product, -out_exponent), end)
+    return finished(_divide_16(product, -out_exponent), node.output)
 
 
 def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -185,9 +168,20 @@ def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, 
 
     ``reference/softmax.h``; what lies further below the largest code than ``exp`` can express in
     Q5 counts as nothing.
+
+    Raises
+    ------
+    UnsupportedError
+        Where the runtimes end the process (``TFLITE_CHECK``): a sum of exponentials of 512 or more,
+        which 512 equal codes have, or a scale of ``2**-26`` or less.
     """
     _check_zero_point(node)
     start = network.encodings[node.inputs[0]]
+    if start.scale <= 2.0 ** (_SOFTMAX_INTEGER_BITS - 31):
+        raise UnsupportedError(
+            f"node {node.name!r}: the reference kernel of softmax aborts the process where the "
+            f"scale is 2**-26 or less, as {start.scale} is"
+        )
     beta = min(start.scale * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS), 2.0**31 - 1)
     shift = math.frexp(beta)[1]
     radius = int(31.0 * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS) / 2.0**shift)
@@ -200,6 +194,12 @@ def fixed_point_softmax(network: Network, node: Node, inputs: tuple[np.ndarray, 
     powers = gemmlowp.exp_on_negative_values(exact, _SOFTMAX_INTEGER_BITS)
     terms = gemmlowp.divide_by_power(powers, _SUM_INTEGER_BITS)
     total = np.where(counts, terms, 0).sum(axis=-1, keepdims=True)
+    if (total >= _LARGEST_SUM << (31 - _SUM_INTEGER_BITS)).any():
+        raise UnsupportedError(
+            f"node {node.name!r}: the reference kernel of softmax aborts the process where the sum "
+            f"of exponentials reaches {_LARGEST_SUM}: too many of {x.shape[-1]} codes are near "
+            f"the largest"
+        )
     # GetReciprocal: the sum as (1 + a) * 2**over_unit.
     headroom = 32 - np.frexp(total.astype(np.float64))[1]
     over_unit = _SUM_INTEGER_BITS - headroom

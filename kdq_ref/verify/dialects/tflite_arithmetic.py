@@ -113,3 +113,25 @@ def finished(
     """Add the zero point in int32 and clamp; returns codes."""
     low, high = activation_limits(encoding, clamp)
     return np.clip(int32(scaled + encoding.zero_point), low, high).astype(encoding.dtype)
+
+
+def check_sum_scales(name: str, larger: float, end: float) -> None:
+    """Refuse a sum that makes TensorFlow Lite end the process (``TFLITE_CHECK_LT``).
+
+    Parameters
+    ----------
+    name : str
+        Of the node.
+    larger, end : float
+        The larger scale of the inputs, and the output's.
+
+    Raises
+    ------
+    UnsupportedError
+        If twice the larger scale reaches ``2**20`` times the output's.
+    """
+    if 2 * larger >= 2.0**20 * end:
+        raise UnsupportedError(
+            f"node {name!r} adds in steps of {larger} to steps of {end}: from a quotient of 2**19 "
+            f"on, TensorFlow Lite aborts the process; use a larger output scale"
+        )

@@ -14,10 +14,12 @@ import numpy as np
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.rounding import Constants
 from kdq_ref.verify.dialect import Operator
+from kdq_ref.verify.dialects.quantization import centred
 from kdq_ref.verify.dialects.tflite_arithmetic import (
     DOUBLE,
     TIES_UP,
     activation_limits,
+    check_sum_scales,
     converted,
     finished,
     quantized_multiplier,
@@ -54,6 +56,7 @@ def _add_constants(network: Network, node: Node) -> tuple[Constants, Constants, 
     # Both in float32, and exact: doubling and a power of two.
     twice = np.float32(2) * max(a, b)
     end = np.float32(1 << _LEFT_SHIFT) * np.float32(node.output.scale)
+    check_sum_scales(node.name, float(max(a, b)), node.output.scale)
     return (
         quantized_multiplier(float(a) / float(twice)),
         quantized_multiplier(float(b) / float(twice)),
@@ -201,11 +204,21 @@ def dequantized_with_vectors(codes: np.ndarray, start: Encoding) -> np.ndarray:
 def relu(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     """RELU, RELU6 and their kind as operators: scale by ``s_x / s_y``, then clamp (``ReluX``).
 
-    The quotient is in float32.
+    LiteRT forms the quotient in float32.
     """
     start = network.encodings[node.inputs[0]]
     ratio = np.float32(start.scale) / np.float32(node.output.scale)
-    scaled = DOUBLE(_centred(start, inputs[0]), quantized_multiplier(float(ratio)))
+    return _rectified(network, node, inputs[0], float(ratio))
+
+
+def relu_in_float64(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """The same with the quotient in float64: TensorFlow Lite Micro's RELU."""
+    ratio = network.encodings[node.inputs[0]].scale / node.output.scale
+    return _rectified(network, node, inputs[0], ratio)
+
+
+def _rectified(network: Network, node: Node, codes: np.ndarray, ratio: float) -> np.ndarray:
+    scaled = DOUBLE(centred(network, node, codes), quantized_multiplier(ratio))
     return finished(scaled, node.output, real_bounds(node))
 
 
@@ -218,7 +231,7 @@ def relu_of_codes(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) 
 def clip_of_codes(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     """Clips of TensorFlow Lite Micro: RELU and RELU6, the only ones that it has."""
     if real_bounds(node) == (0.0, np.inf):
-        return relu(network, node, inputs)
+        return relu_in_float64(network, node, inputs)
     if real_bounds(node) == (0.0, 6.0):
         return relu_of_codes(network, node, inputs)
     raise UnsupportedError(

@@ -20,12 +20,12 @@ MICRO: dict[str, Operator] = {
     "global_avg_pool": pooling.global_avg_pool,
     "add": elementwise.add,
     "mul": elementwise.mul_in_float64,
-    "relu": elementwise.relu,
+    "relu": elementwise.relu_in_float64,
     "relu6": elementwise.relu_of_codes,
     "clip": elementwise.clip_of_codes,
     "sigmoid": activation.fixed_point_sigmoid,
     "tanh": activation.fixed_point_tanh,
-    "hard_swish": activation.hard_swish,
+    "hard_swish": activation.hard_swish_in_float64,
     "softmax": activation.fixed_point_softmax,
 }
 """Operators of the portable kernels."""
@@ -49,6 +49,9 @@ DIALECTS = {
             "mul": "double_rounding of s_a * s_b / s_y, formed in float64",
             "sigmoid": _FIXED.format(bits=8) + "; its zero point must be -128",
             "tanh": _FIXED.format(bits=7) + ", nor its zero point",
+            "hard_swish": "16-bit fixed point, its multipliers formed in float64; refused where "
+            "s_y < s_x / 128",
+            "relu": "one double_rounding of s_x / s_y, formed in float64, then the clamp",
             "relu6": "codes clamped by the input's encoding and copied: an output of another "
             "encoding is not what it says",
             "clip": "RELU and RELU6 only",

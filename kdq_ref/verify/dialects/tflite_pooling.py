@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,15 +20,19 @@ from kdq_ref.verify.dialects.tflite_elementwise import Change
 from kdq_ref.verify.dialects.windows import max_pool, window_counts, window_terms
 from kdq_ref.verify.network import Encoding, Network, Node
 
+Limits = Callable[[Encoding, tuple[float, float] | None], tuple[int, int]]
+"""``limits(encoding, clamp)``: the codes that a fused clamp ends at."""
 
-def _clamped(node: Node, codes: np.ndarray, kept: Encoding) -> np.ndarray:
-    return np.clip(codes, *activation_limits(kept, node.clamp)).astype(kept.dtype)
 
+def max_pool2d(limits: Limits) -> Operator:
+    """The largest code of each window, clamped; padded positions never win."""
 
-def max_pool2d(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The largest code of each window; padded positions never win."""
-    start = network.encodings[node.inputs[0]]
-    return _clamped(node, max_pool(network, node, inputs[0]), start)
+    def operator(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+        start = network.encodings[node.inputs[0]]
+        largest = max_pool(network, node, inputs[0])
+        return np.clip(largest, *limits(start, node.clamp)).astype(start.dtype)
+
+    return operator
 
 
 def avg_pool2d(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -40,7 +45,8 @@ def avg_pool2d(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> 
     total = sum(window_terms(node, inputs[0].astype(np.int64)), np.int64(0))
     count = window_counts(node, inputs[0])
     size = (np.abs(total) + count // 2) // count
-    return _clamped(node, np.where(total > 0, size, -size), start)
+    codes = np.where(total > 0, size, -size)
+    return np.clip(codes, *activation_limits(start, node.clamp)).astype(start.dtype)
 
 
 def global_avg_pool(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -92,13 +98,15 @@ def _then(kept: Operator, change: Change) -> Operator:
     return operator
 
 
-def keeping(change: Change) -> dict[str, Operator]:
+def keeping(change: Change, limits: Limits = activation_limits) -> dict[str, Operator]:
     """Operators that keep their input's encoding, with a QUANTIZE where the node's is another.
 
     Parameters
     ----------
     change : callable
         The runtime's QUANTIZE of codes; behind pooling and flattening, before a concatenation.
+    limits : callable
+        Of a clamp that is fused with maximum pooling.
 
     Returns
     -------
@@ -106,7 +114,7 @@ def keeping(change: Change) -> dict[str, Operator]:
         ``max_pool2d``, ``avg_pool2d``, ``flatten`` and ``concat``.
     """
     return {
-        "max_pool2d": _then(max_pool2d, change),
+        "max_pool2d": _then(max_pool2d(limits), change),
         "avg_pool2d": _then(avg_pool2d, change),
         "flatten": _then(_flattened, change),
         "concat": _side_by_side(change),

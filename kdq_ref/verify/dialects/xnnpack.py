@@ -95,6 +95,12 @@ def mul(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndar
     return _stored(np.rint(scaled).astype(np.int64), node.output, node.clamp)
 
 
+def square(network: Network, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """``rne(x * x * (1 / s_y) + z_y)`` of the real x, in float32: by table, then the clamp."""
+    codes = by_table(np.square)(network, node, inputs)
+    return np.clip(codes, *limits(node.output, node.clamp)).astype(node.output.dtype)
+
+
 def takes_change(start: Encoding, end: Encoding) -> bool:
     """Whether LiteRT gives a QUANTIZE of codes to XNNPACK: a quotient in ``[2**-8, 2**7]``."""
     return bool(2.0**-8 <= _ratio(start, end) <= 2.0**7)

@@ -15,14 +15,14 @@ _MODULES = {
     "kdq": "kdq",
     "onnxruntime": "onnxruntime",
     "onnxruntime-exact": "onnxruntime",
-    "litert": "litert",
-    "litert-builtin": "litert",
-    "litert-reference": "litert",
-    "tflite-micro": "tflite_micro",
     "onnx-reference": "onnx_reference",
     "pytorch-fbgemm": "pytorch",
     "pytorch-onednn": "pytorch",
     "pytorch-qnnpack": "pytorch",
+    "litert": "litert",
+    "litert-builtin": "litert",
+    "litert-reference": "litert",
+    "tflite-micro": "tflite_micro",
 }
 
 NAMES = tuple(_MODULES)

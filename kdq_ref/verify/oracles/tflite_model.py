@@ -17,6 +17,7 @@ import numpy as np
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.geometry import Padding, Pair, effective_kernel
 from kdq_ref.verify.accumulators import weight_of
+from kdq_ref.verify.dialects.tflite_arithmetic import check_sum_scales
 from kdq_ref.verify.network import Encoding, Network, Node, value_shapes
 from kdq_ref.verify.oracles.tflite_flatbuffer import FlatbufferWriter
 
@@ -295,6 +296,9 @@ class _Translation:
 
     def binary(self, node: Node) -> None:
         kind, options = {"add": ("ADD", "AddOptions"), "mul": ("MUL", "MulOptions")}[node.operator]
+        if kind == "ADD":
+            larger = max(self._encoding(node, index).scale for index in (0, 1))
+            check_sum_scales(node.name, larger, node.output.scale)
         output = self._result(node)
         self._operator(
             kind,

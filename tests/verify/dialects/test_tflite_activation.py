@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.dialects import tflite_activation as activation
+from kdq_ref.verify.dialects.libm import tanhf
 from kdq_ref.verify.network import Encoding, Network, Node
 
 _CODES = np.arange(-128, 128).astype(np.int8)[None]
@@ -31,21 +30,6 @@ def _reals(start: Encoding) -> np.ndarray:
     return start.scale * (_CODES[0].astype(float) - start.zero_point)
 
 
-def test_exponentials_are_the_c_librarys() -> None:
-    """To the bit, where the C library is glibc; the real exponential to one float32 anywhere."""
-    x = np.random.default_rng(0).uniform(-104, 88, 20_000).astype(np.float32)
-    ours = activation.expf(x)
-    real = np.exp(x.astype(np.float64))
-    np.testing.assert_allclose(ours, real, rtol=2.0**-23, atol=2.0**-149)
-    name = ctypes.util.find_library("m")
-    if name != "libm.so.6":
-        pytest.skip(f"the C library's expf is not glibc's here: {name}")
-    expf = ctypes.CDLL(name).expf
-    expf.restype, expf.argtypes = ctypes.c_float, [ctypes.c_float]
-    theirs = np.array([expf(float(value)) for value in x], np.float32)
-    np.testing.assert_array_equal(ours, theirs)
-
-
 @given(scales, st.integers(-128, 127))
 def test_tables_and_fixed_point_are_near_the_functions(scale: float, zero_point: int) -> None:
     """A table to one half, fixed point to a little more."""
@@ -56,7 +40,7 @@ def test_tables_and_fixed_point_are_near_the_functions(scale: float, zero_point:
     assert np.abs(table - sigmoid).max() < 0.5001
     assert np.abs(_run(activation.fixed_point_sigmoid, start, _PROBABILITY) - sigmoid).max() < 0.51
     end = Encoding("int8", 1 / 128, 0)
-    assert np.abs(_run(activation.by_table(activation.tanhf), start, end) - tanh).max() < 0.5001
+    assert np.abs(_run(activation.by_table(tanhf), start, end) - tanh).max() < 0.5001
     assert np.abs(_run(activation.fixed_point_tanh, start, end) - tanh).max() < 0.51
 
 
@@ -94,7 +78,18 @@ def test_hard_swish_is_near_the_function(scale: float, zero_point: int) -> None:
     x = _reals(start)
     exact = x * np.clip(x + 3, 0, 6) / 6
     end = Encoding("int8", float(np.float32(max(np.abs(exact).max(), 0.5) / 120)), -3)
-    assert np.abs(_run(activation.hard_swish, start, end) - (exact / end.scale - 3)).max() < 1.5
+    for kernel in (activation.hard_swish, activation.hard_swish_in_float64):
+        assert np.abs(_run(kernel, start, end) - (exact / end.scale - 3)).max() < 1.5
+
+
+def test_multipliers_of_hard_swish_are_float32_or_float64() -> None:
+    """20676 or 20675 of 2**15, where LiteRT and TensorFlow Lite Micro differ in one code."""
+    start = Encoding("int8", float(np.float32(0.20219402)), -128)
+    end = Encoding("int8", float(np.float32(0.04005643)), -60)
+    first = _run(activation.hard_swish, start, end)
+    second = _run(activation.hard_swish_in_float64, start, end)
+    assert np.flatnonzero(first != second).size == 1
+    assert int((first.astype(int) - second).max()) == 1
 
 
 def test_hard_swish_of_a_coarse_output_is_minus_one_or_zero() -> None:
@@ -127,3 +122,19 @@ def test_what_is_far_below_the_maximum_counts_as_nothing() -> None:
         assert result.tolist() == [[127, -128], [0, 0]]
     with pytest.raises(UnsupportedError, match="zero point -128"):
         _run(activation.fixed_point_softmax, start, Encoding("int8", 1 / 256, 0), codes)
+
+
+def test_softmax_that_would_end_the_process_is_refused() -> None:
+    """512 equal codes, or a scale of 2**-26; the optimized kernel takes both."""
+    start = Encoding("int8", 0.5, 0)
+    for classes, refused in ((511, False), (512, True)):
+        codes = np.zeros((2, classes), np.int8)
+        codes[0, 0] = 127
+        assert _run(activation.float_softmax, start, _PROBABILITY, codes)[1, 0] == -127
+        if refused:
+            with pytest.raises(UnsupportedError, match="sum of exponentials reaches 512"):
+                _run(activation.fixed_point_softmax, start, _PROBABILITY, codes)
+        else:
+            assert _run(activation.fixed_point_softmax, start, _PROBABILITY, codes)[1, 0] == -127
+    with pytest.raises(UnsupportedError, match=r"where the scale is 2\*\*-26 or less"):
+        _run(activation.fixed_point_softmax, Encoding("int8", 2.0**-26, 0), _PROBABILITY)

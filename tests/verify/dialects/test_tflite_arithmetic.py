@@ -15,6 +15,7 @@ from kdq_ref.verify.dialects.tflite_arithmetic import (
     TIES_UP,
     activation_limits,
     affine_multipliers,
+    check_sum_scales,
     converted,
     finished,
     int32,
@@ -106,3 +107,10 @@ def test_the_zero_point_wraps_like_the_accumulator() -> None:
     """INT_MAX + 1 is negative, and ends at the smallest code."""
     values = np.array([2**31 - 1, 5, -(2**31)])
     assert finished(values, Encoding("int8", 1.0, 1)).tolist() == [-128, 6, -128]
+
+
+def test_a_sum_that_would_end_the_process_is_refused() -> None:
+    """From a quotient of 2**19 on (tensorflow #60815)."""
+    check_sum_scales("y", 1.0, 2.0**-18)
+    with pytest.raises(UnsupportedError, match=r"'y' adds in steps of 1\.0 .* aborts the process"):
+        check_sum_scales("y", 1.0, 2.0**-19)

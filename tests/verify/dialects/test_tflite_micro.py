@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 from strategies.dialects import agrees
-from strategies.tflite_networks import NETWORKS, assert_network, assert_wide
+from strategies.tflite_networks import (
+    NETWORKS,
+    assert_network,
+    assert_random_networks,
+    assert_wide,
+)
 
 from kdq_ref.verify.samples import OPERATORS
 
@@ -27,3 +32,8 @@ def test_whole_networks(kind: str) -> None:
 def test_activations_of_int16(operator: str) -> None:
     """Biases and accumulators of int64, ties included."""
     assert_wide(_NAME, operator)
+
+
+def test_operators_in_any_order() -> None:
+    """Networks of operators that fit behind each other."""
+    assert_random_networks(_NAME)

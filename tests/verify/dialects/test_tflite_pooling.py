@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdq_ref.verify.dialects import tflite_pooling as pooling
+from kdq_ref.verify.dialects import xnnpack
+from kdq_ref.verify.dialects.tflite_arithmetic import activation_limits
 from kdq_ref.verify.dialects.tflite_elementwise import requantized
 from kdq_ref.verify.network import Encoding, Network, Node
 
@@ -42,14 +44,22 @@ def test_padding_does_not_count() -> None:
     average = _network("avg_pool2d", _START, (2, 2, 1), **fields)
     assert set(pooling.avg_pool2d(average, average.nodes[0], (image,)).ravel()) == {-7}
     largest = _network("max_pool2d", _START, (2, 2, 1), **fields)
-    assert set(pooling.max_pool2d(largest, largest.nodes[0], (image,)).ravel()) == {-5}
+    kernel = pooling.max_pool2d(activation_limits)
+    assert set(kernel(largest, largest.nodes[0], (image,)).ravel()) == {-5}
 
 
 def test_a_fused_clamp_is_in_the_inputs_encoding() -> None:
-    """Real 0 to 6 are the codes 3 to 15."""
+    """Real 0 to 6 are the codes 3 to 15; what a bound is rounded to, the kernel says."""
     network = _network("max_pool2d", _START, (1, 2, 1), clamp=(0.0, 6.0))
-    result = pooling.max_pool2d(network, network.nodes[0], (_image([-9, 99]),))
+    kernel = pooling.max_pool2d(activation_limits)
+    result = kernel(network, network.nodes[0], (_image([-9, 99]),))
     assert result.ravel().tolist() == [3, 15]
+    coarse = Encoding("int8", 4.0, 1)
+    node = Node("y", "max_pool2d", ("x",), coarse, clamp=(0.0, 6.0))
+    network = Network({"x": coarse}, {"x": (1, 2, 1)}, (node,), "y")
+    for limits, last in ((activation_limits, 3), (xnnpack.limits, 2)):
+        result = pooling.max_pool2d(limits)(network, node, (_image([-9, 99]),))
+        assert result.ravel().tolist() == [1, last]
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))

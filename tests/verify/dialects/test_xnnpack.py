@@ -82,6 +82,14 @@ def test_products_round_half_to_even() -> None:
     assert _run(xnnpack.mul, network, [2, 4, 6], [1, 1, 1]) == [5, 7, 7]
 
 
+def test_a_value_times_itself_is_a_square_by_table() -> None:
+    """1 / 2 + 1 is 1.5, to even 2; as a product it is 0 + 1."""
+    source, end = Encoding("int8", 1.0, 0), Encoding("int8", 2.0, 1)
+    network = _binary("mul", source, source, end)
+    assert _run(xnnpack.square, network, [1, -3], [1, -3]) == [2, 6]
+    assert _run(xnnpack.mul, network, [1, -3], [1, -3]) == [1, 5]
+
+
 def test_a_change_of_encoding_has_eight_bits_behind_the_point() -> None:
     """s_x / s_y = 1.001 is 256 / 256; halves go up."""
     start, end = Encoding("int8", float(np.float32(1.001)), 0), _ONE

@@ -121,6 +121,14 @@ def test_int16_activations_have_biases_of_int64() -> None:
     assert model.operatorCodes[0].version == 7
 
 
+def test_a_sum_that_would_end_the_process_is_not_written() -> None:
+    """No file, no interpreter, no abort."""
+    node = Node("y", "add", ("a", "b"), Encoding("int8", 2.0**-20, 0))
+    network = Network({"a": _HALF, "b": _HALF}, {"a": (3,), "b": (3,)}, (node,), "y")
+    with pytest.raises(UnsupportedError, match="aborts the process"):
+        _parsed(network)
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [

@@ -285,7 +285,8 @@ def _confirmed(layer: dict[str, Any]) -> str:
     if not layer["confirmed"]:
         return f"CONTRADICTED by {layer['runtime']}"
     differing, outputs = output.count(layer["differing"]), output.count(layer["outputs"])
-    return f"{layer['runtime']}: {differing} of {outputs} codes saturate"
+    alone = " (the layer alone)" if layer["note"] else ""
+    return f"{layer['runtime']}: {differing} of {outputs} codes saturate{alone}"
 
 
 def _progress(quiet: bool) -> Progress:

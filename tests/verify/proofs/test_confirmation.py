@@ -10,12 +10,13 @@ from strategies.dialects import installed
 from strategies.int_networks import scaled_network
 
 from kdq_ref.errors import UnsupportedError
+from kdq_ref.verify.dialect import Dialect
 from kdq_ref.verify.dialects import get_dialect
 from kdq_ref.verify.int_network import network_of
 from kdq_ref.verify.network import Network, store
 from kdq_ref.verify.proofs.confirmation import Confirmation, confirm
 from kdq_ref.verify.proofs.input_search import Search
-from kdq_ref.verify.proofs.pair_sums import runtime_codes
+from kdq_ref.verify.proofs.pair_sums import PAIRED, runtime_codes
 from kdq_ref.verify.proofs.saturation import CERTIFIED, LAYER, NETWORK, OPEN, Finding, find
 
 _DIALECT = get_dialect("onnxruntime-avx2-default")
@@ -36,26 +37,32 @@ class _Runtime:
         return self._dialect.run(network, inputs)
 
 
-def _findings(seed: int, divisor: int = 1) -> tuple[Network, list[Finding]]:
+def _findings(
+    seed: int, divisor: int = 1, dialect: Dialect = _DIALECT
+) -> tuple[Network, list[Finding]]:
     graph = scaled_network(seed, divisor=divisor)
     network = network_of(graph)
-    return network, list(find(graph, network, _DIALECT, None, Search(rounds=3)))
+    return network, list(find(graph, network, dialect, None, Search(rounds=3)))
 
 
-def _ask(network: Network, finding: Finding, oracle: object) -> Confirmation:
+def _ask(
+    network: Network, finding: Finding, oracle: object, dialect: Dialect = _DIALECT
+) -> Confirmation:
     node = next(node for node in network.nodes if node.name == finding.layer)
-    codes = runtime_codes(network.stored_as("uint8"), _DIALECT.name)[node.inputs[0]]
-    return confirm(finding, network, _DIALECT, oracle, codes)
+    codes = runtime_codes(network.stored_as("uint8"), dialect.name)[node.inputs[0]]
+    return confirm(finding, network, dialect, oracle, codes)
 
 
+@pytest.mark.parametrize("name", sorted(PAIRED))
 @pytest.mark.parametrize("divisor", [1, 4])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_runtime_bears_out_every_finding(seed: int, divisor: int) -> None:
-    """ONNX Runtime saturates where there is a witness, and nowhere else."""
-    oracle = installed("onnxruntime")
-    network, findings = _findings(seed, divisor)
+def test_the_runtime_bears_out_every_finding(name: str, seed: int, divisor: int) -> None:
+    """Each runtime saturates where there is a witness, and nowhere else."""
+    dialect = get_dialect(name)
+    oracle = installed(dialect.runtime)
+    network, findings = _findings(seed, divisor, dialect)
     for finding in findings:
-        answer = _ask(network, finding, oracle)
+        answer = _ask(network, finding, oracle, dialect)
         assert answer.agrees is (None if finding.verdict == OPEN else True), answer
         assert answer.differing == finding.changed
 

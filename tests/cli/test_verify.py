@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from kdq_ref.verify.kernel import evidence
 from kdq_ref.verify.kernel.abi import asset
+
+
+@pytest.fixture(autouse=True)
+def _few_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much evidence there is is tested elsewhere."""
+    monkeypatch.setattr(evidence, "SWEEPS", 2)
 
 
 @pytest.fixture(scope="module")

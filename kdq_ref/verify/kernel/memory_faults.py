@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Setting, Trial, arrays_of
+from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Setting, Trial
 
 _ROOM = 16384
 """Bytes beyond an array that are looked at."""
@@ -129,12 +129,12 @@ def _misaligned(call: Call, dies: Dies) -> Fault | None:
 
 
 def _arrays(call: Call) -> list[str]:
-    return [*arrays_of(call.problem), call.problem.abi.family.output, "scratch"]
+    return [*call.problem.arrays, call.problem.abi.family.output, "scratch"]
 
 
 def _unit(call: Call, name: str) -> int:
     if name == "scratch":
         return 1
-    known = arrays_of(call.problem)
+    known = call.problem.arrays
     dtype = known[name].dtype if name in known else np.dtype(call.problem.abi.output)
     return int(dtype.itemsize)

@@ -146,6 +146,12 @@ class Problem:
         matrix(memory, array.shape, self.sizes[leading])[...] = array
         return memory
 
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array a call reads, as it lies in memory."""
+        arrays = {name: self.flat(name) for name in self.inputs}
+        return arrays if self.scaling is None else {**arrays, **self.scaling.arrays}
+
     def with_scaling(self, **changes: Any) -> Problem:
         """The same with other values in its scaling."""
         assert self.scaling is not None

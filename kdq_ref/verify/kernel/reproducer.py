@@ -10,7 +10,7 @@ import numpy as np
 
 from kdq_ref.verify.kernel.abi import asset
 from kdq_ref.verify.kernel.pipeline import compute
-from kdq_ref.verify.kernel.trial import Call, Trial, arrays_of
+from kdq_ref.verify.kernel.trial import Call, Trial
 from kdq_ref.verify.kernel.verdict import Finding
 
 _TYPES = {"float32": "float", "float64": "double"}
@@ -74,7 +74,7 @@ def _data(trial: Trial) -> Iterable[str]:
 def _call(number: int, call: Call) -> Iterable[str]:
     """The arrays of one call, and the function that fills its structure."""
     problem, setting = call.problem, call.setting
-    arrays = arrays_of(problem)
+    arrays = problem.arrays
     expected = compute(problem, call.memory())
     for name, array in {**arrays, "expected": expected}.items():
         yield f"static const {_c_type(array.dtype)} {name}_{number}[] = {{"

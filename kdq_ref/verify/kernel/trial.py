@@ -122,7 +122,7 @@ class Prepared:
 
     def changed(self) -> list[bool]:
         """For every array, whether it changed."""
-        originals = arrays_of(self.call.problem)
+        originals = self.call.problem.arrays
         return [
             fenced.array.tobytes() != originals[name].tobytes()
             for name, fenced in self.arrays.items()
@@ -139,16 +139,10 @@ class Target(Protocol):
         """Make the calls, all at once, and set the ``number`` of each."""
 
 
-def arrays_of(problem: Problem) -> dict[str, np.ndarray]:
-    """Every array a call reads, as it lies in memory."""
-    arrays = {name: problem.flat(name) for name in problem.inputs}
-    return arrays if problem.scaling is None else {**arrays, **problem.scaling.arrays}
-
-
 def prepare(target: Target, call: Call) -> Prepared:
     """Put a call's arrays into fenced memory."""
     setting, problem = call.setting, call.problem
-    arrays = {name: setting.fence(name, array) for name, array in arrays_of(problem).items()}
+    arrays = {name: setting.fence(name, array) for name, array in problem.arrays.items()}
     ready = Prepared(call, arrays, setting.fence(problem.abi.family.output, call.memory()))
     size = target.scratch_bytes(problem)
     if not 0 <= size <= LARGEST_SCRATCH:
@@ -292,6 +286,6 @@ class _Slots:
                 kind = "refused" if returned == UNSUPPORTED else "returned"
                 return Outcome(kind, returned, call=place)
             outputs.append(body.copy().view(memory.dtype))
-            names = list(arrays_of(call.problem))
+            names = list(call.problem.arrays)
             changed.update(dict.fromkeys(n for i, n in enumerate(names) if head[2] >> i & 1))
         return Outcome("done", outputs=tuple(outputs), changed=tuple(changed))

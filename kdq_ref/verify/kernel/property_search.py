@@ -86,12 +86,4 @@ def failing_example(
     # Flaky: a call that does not always fail, or a time that is up between two draws.
     with contextlib.suppress(OutOfTime, Found, hypothesis.errors.Flaky):
         search()
-<<<<<<< HEAD
-    except OutOfTime:
-        return None
-    except (Found, hypothesis.errors.Flaky):  # the second, if it does not always fail
-        return failing[-1] if failing else None
-    return None
-=======
     return failing[-1] if failing else None
->>>>>>> byok

@@ -62,9 +62,12 @@ def test_commands_that_take_some_images_can_draw_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "completion"])
 def test_every_result_comes_as_json_too(name: str) -> None:
-    """Every command that has a result has --json."""
+    """Every command that has a result has --json, or all commands below it have."""
     command = kdq.get_command(click.Context(kdq), name)
-    assert any("--json" in parameter.opts for parameter in command.params)
+    assert command is not None
+    for each in (command, *getattr(command, "commands", {}).values()):
+        if not isinstance(each, click.Group) or each.invoke_without_command:
+            assert any("--json" in parameter.opts for parameter in each.params), each.name
 
 
 @pytest.mark.parametrize(

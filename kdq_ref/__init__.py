@@ -12,6 +12,7 @@ Import what you need: ``from kdq_ref import data, infer, quant, train, zoo``.
 `intref`      the specification: integer operators in plain NumPy
 `kernels`     the same operators in C
 `infer`       integer networks: `run` (NumPy), `Engine` (C), the model file
+`verify`      kernels examined, dialects of runtimes, proofs about networks
 `pipeline`    the whole job; the command ``kdq`` is `cli`
 ============  ======================================================================
 

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from kdq_ref.cli import options, output
+from kdq_ref.errors import FileFormatError
+from kdq_ref.files import write_atomically
 from kdq_ref.rounding import RULES, RULES_16X8, Requant, Rule, page
 from kdq_ref.rounding.difference import compare
 from kdq_ref.rounding.reason import derive, reasons
@@ -256,8 +258,12 @@ def _show_difference(report: dict[str, Any]) -> None:
 def render_page(path: Path | None, as_json: bool) -> None:
     """Print the generated parts of the page about rules, or renew them in place."""
     if path is not None:
-        path.write_text(page.renew(path.read_text(encoding="utf-8")), encoding="utf-8")
-        path.with_name(page.PICTURE).write_text(page.picture(), encoding="utf-8")
+        try:
+            renewed = page.renew(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as fault:
+            raise FileFormatError(path, f"is no page in UTF-8: {fault}") from fault
+        write_atomically(path, renewed.encode())
+        write_atomically(path.with_name(page.PICTURE), page.picture().encode())
     elif as_json:
         output.print_json(page.render())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ class Crew:
         self._pool = ThreadPoolExecutor(self._helpers, "kdq-crew") if self._helpers else None
         self._seats = [ffi.new("kdq_seat *") for _ in range(self._helpers)]
         self._held: Sequence[Part] = ()
+        self._process = os.getpid()
 
     def run(
         self,
@@ -72,6 +74,8 @@ class Crew:
             If a thread cannot be started. The next run tries again.
         """
         with self._turn:
+            if self._process != os.getpid():  # a fork copies the seats, and no threads
+                self._man()
             self._settle()  # an interruption may have left a part behind
             self._held = parts  # C has only pointers
             start()

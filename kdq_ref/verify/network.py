@@ -200,11 +200,18 @@ def value_shapes(network: Network) -> dict[str, tuple[int, ...]]:
     """
     shapes = dict(network.shapes)
     for node in network.nodes:
-        shapes[node.name] = _node_shape(node, [shapes[name] for name in node.inputs])
+        shapes[node.name] = node_shape(node, [shapes[name] for name in node.inputs])
     return shapes
 
 
-def _node_shape(node: Node, sources: list[tuple[int, ...]]) -> tuple[int, ...]:
+def node_shape(node: Node, sources: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """Shape of one sample of a node whose inputs have the shapes ``sources``.
+
+    Raises
+    ------
+    GraphError, ShapeError
+        As :func:`value_shapes`.
+    """
     source = sources[0]
     if node.operator in ("dense", "conv2d", "depthwise_conv2d"):
         if node.weight is None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from kdq_ref.errors import FileFormatError, GraphError
+from kdq_ref.errors import FileFormatError
 from kdq_ref.files import load_tensors, save_tensors
 from kdq_ref.verify.network import Encoding, Network, Node, Weight
+from kdq_ref.verify.network_check import check_inputs, check_network
 
 KIND = "vectors"
 _FORMAT = 1
@@ -83,11 +84,16 @@ def load_vectors(path: str | os.PathLike[str]) -> Vectors:
             manifest["output"],
         )
         inputs = {name: tensors[f"input/{name}"] for name in network.inputs}
-    except (KeyError, TypeError, AttributeError, ValueError, GraphError) as fault:
+        check_network(network)
+        check_inputs(network, inputs)
+    except (KeyError, TypeError, AttributeError, ValueError) as fault:
         raise FileFormatError(path, f"does not describe a network: {fault}") from fault
     outputs = _group(tensors, "output/")
     if not outputs or outputs.keys() - network.encodings.keys():
         raise FileFormatError(path, "its outputs are not values of its network")
+    for name, codes in outputs.items():
+        if codes.dtype.name != network.encodings[name].dtype:
+            raise FileFormatError(path, f"output {name!r} is {codes.dtype}, not as it is encoded")
     return Vectors(network, inputs, outputs)
 
 

@@ -101,3 +101,15 @@ def test_the_page_is_renewed_in_place(invoke, tmp_path: Path) -> None:
     assert parts == page.render()
     assert all(text in written for text in parts.values())
     assert parts["int16x8"].splitlines()[0] in invoke("rules", "page").stdout
+
+
+def test_a_file_that_is_no_page_stays_as_it_is(invoke, tmp_path: Path) -> None:
+    """Bytes that are no text, a text without marks: an error, and nothing is written."""
+    for content in (b"\xff\xfe\x00", b"a text"):
+        path = tmp_path / "page.md"
+        path.write_bytes(content)
+        outcome = invoke("rules", "page", "--write", path)
+        assert outcome.code == 1
+        assert "page" in outcome.stderr
+        assert path.read_bytes() == content
+        assert not (tmp_path / page.PICTURE).exists()

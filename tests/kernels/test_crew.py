@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from typing import Any
@@ -103,6 +105,30 @@ def test_after_an_interruption_no_thread_writes(images: int) -> None:
             np.testing.assert_array_equal(out, earlier)
         crew.run(work.bound)
         work.check()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("pause", [0.0, 0.02], ids=["awake", "asleep"])
+def test_a_forked_process_has_threads_of_its_own(pause: float) -> None:
+    """A fork copies seats and no threads: those that seem to wait there would never come."""
+    crew, work = kernels.Crew(1), _Work(2)
+    crew.run(work.bound)
+    time.sleep(pause)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # ends a process that waits for ever
+        try:
+            for out in work.out:
+                out[...] = 0
+            crew.run(work.bound)
+            work.check()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    crew.run(work.bound)
+    work.check()
 
 
 def test_what_went_wrong_in_a_thread_is_raised() -> None:

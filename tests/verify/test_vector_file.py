@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kdq_ref.errors import FileFormatError
 from kdq_ref.files import load_tensors, save_tensors
 from kdq_ref.verify.dialects import get_dialect
+from kdq_ref.verify.identify import identify
 from kdq_ref.verify.samples import OPERATORS, generate
 from kdq_ref.verify.vector_file import KIND, Vectors, load_vectors, save_vectors
 
@@ -64,6 +68,34 @@ def test_other_files_are_refused(tmp_path: Path, key: str, value: object, messag
     save_tensors(tmp_path / "v", tensors, manifest | {key: value}, kind=KIND)
     with pytest.raises(FileFormatError, match=message):
         load_vectors(tmp_path / "v")
+
+
+_LEAVES: list[object] = [None, 0, -1, 1.5, 1e300, 1000, True, "int8", "float32", [], [0], {}]
+
+
+@given(st.sampled_from(OPERATORS), st.integers(0, 2**32), st.sampled_from(_LEAVES))
+def test_whatever_a_file_says_is_read_or_refused(operator: str, seed: int, value: object) -> None:
+    """Any part of the manifest replaced: a typed error, or a network that dialects compute."""
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "v"
+        save_vectors(path, _vectors(operator))
+        tensors, manifest = load_tensors(path, kind=KIND, error=FileFormatError)
+        del manifest["format"]
+        place = manifest
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            key = keys[rng.integers(len(keys))]
+            if not isinstance(place[key], dict | list) or not place[key] or rng.random() < 0.1:
+                break
+            place = place[key]
+        place[key] = value
+        save_tensors(path, tensors, manifest, kind=KIND, format=1)
+        try:
+            vectors = load_vectors(path)
+        except FileFormatError:
+            return
+        identify(vectors, ("kdq", "onnxruntime", "litert-builtin"))
 
 
 def test_outputs_must_be_values(tmp_path: Path) -> None:

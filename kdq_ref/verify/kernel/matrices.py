@@ -15,6 +15,7 @@ from kdq_ref.verify.kernel.values import (
     KINDS,
     Chooser,
     codes,
+    largest_accumulators,
     near_ties,
     scaling,
     weight_low,
@@ -163,7 +164,7 @@ def sweep(rng: np.random.Generator, abi: Abi, rule: Rule, real: np.ndarray, rows
         acc = near_ties(rng, real, rows)
         # The smallest accumulators of all, for the clearest example.
         small = min(rows // 4, 64)
-        bound = np.floor((2.0**31 - 1) / np.maximum(real, 1.0))
+        bound = largest_accumulators(real)
         acc[:small] = np.clip(np.arange(small)[:, None] - small // 2, -bound, bound)
         sizes = {"rows": rows, "channels": channels, "ld_acc": channels, "ld_y": channels}
         scaled = Scaling(rule, real, middle, low, high)
@@ -181,7 +182,7 @@ def sweep(rng: np.random.Generator, abi: Abi, rule: Rule, real: np.ndarray, rows
 
 def sweep_bias(rng: np.random.Generator, real: np.ndarray) -> np.ndarray:
     """Accumulators : (C,) int32 next to ties, with room for 256 codes; the first eight are 0."""
-    bound = np.floor((2.0**31 - 1) / np.maximum(real, 1.0)) - 256
+    bound = largest_accumulators(real) - 256
     centre = np.clip(near_ties(rng, real, 1)[0], -bound, bound)
     centre[:8] = 0
     return centre.astype(np.int32)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from kdq_ref.errors import KernelUnavailableError
 from kdq_ref.verify.kernel.abi import SCRATCH_ALIGNMENT, UNSUPPORTED
 from kdq_ref.verify.kernel.child import Shared, run_in_child
 from kdq_ref.verify.kernel.fence import Fenced
@@ -176,7 +177,13 @@ class Runner:
         self.trials = 0
 
     def run(self, trials: Sequence[Trial]) -> list[Outcome]:
-        """Run trials in order, in one process unless it ends early; one outcome for each."""
+        """Run trials in order, in one process unless it ends early; one outcome for each.
+
+        Raises
+        ------
+        KernelUnavailableError
+            If the system gave no memory or no thread for a call.
+        """
         outcomes: list[Outcome] = []
         deaths = hangs = 0
         while len(outcomes) < len(trials):
@@ -201,6 +208,11 @@ class Runner:
     def _run_in_one(self, trials: Sequence[Trial]) -> list[Outcome]:
         slots = _Slots(trials)
         ending = run_in_child(lambda: self._perform(trials, slots), slots.shared, self.limit)
+        if slots.shared.progress[3]:
+            raise KernelUnavailableError(
+                f"a call could not be made: {ending.text}; nothing is known of the kernel: "
+                f"allow this process more memory, or more threads (ulimit -a)"
+            )
         count = len(trials) if ending.kind == "finished" else int(slots.shared.progress[0])
         outcomes = [slots.read(n, trial) for n, trial in enumerate(trials[:count])]
         if ending.kind != "finished":
@@ -223,11 +235,15 @@ class Runner:
     def _perform_group(
         self, group: tuple[Call, ...], slots: _Slots, number: int, place: int
     ) -> None:
-        calls = [prepare(self.target, call) for call in group]
+        progress = slots.shared.progress
         try:
+            calls = [prepare(self.target, call) for call in group]
             self.target.invoke(calls)
         except CallableFailed as failure:
             slots.fail(number, place, str(failure))
+        except (OSError, MemoryError):  # of mmap, of starting a thread
+            progress[3] = 1
+            raise
         else:
             for offset, ready in enumerate(calls):
                 slots.write(number, place + offset, ready)

@@ -134,13 +134,23 @@ def multipliers(rule: Rule, rng: np.random.Generator, count: int) -> np.ndarray:
 def near_ties(rng: np.random.Generator, real: np.ndarray, rows: int) -> np.ndarray:
     """Accumulators : (rows, C) int64 at, and next to, the middle between two codes.
 
-    ``acc = (q + 1/2) / M`` rounded to an integer, and the integers around it; ``|acc * M|`` stays
-    below ``2**31``.
+    ``acc = (q + 1/2) / M`` rounded to an integer, and the integers around it, within
+    :func:`largest_accumulators`.
     """
     q = rng.integers(-140, 140, (rows, len(real)))
     # A quarter is far outside the codes, where rules part for other reasons.
     far = rng.random(q.shape) < 0.25
     q = np.where(far, rng.integers(-(2**30), 2**30, q.shape), q)
     acc: np.ndarray = np.rint((q + 0.5) / real) + rng.integers(-1, 2, q.shape)
-    bound = np.floor(np.minimum(2.0**31 - 1, (2.0**31 - 1) / real))
+    bound = largest_accumulators(real)
     return np.clip(acc, -bound, bound).astype(np.int64)
+
+
+def largest_accumulators(real: np.ndarray) -> np.ndarray:
+    """Accumulators of which the header says that a left shift by the exponent fits int32.
+
+    Below 1 nothing is shifted; from there on ``2**exponent`` may be twice the multiplier.
+    """
+    shifted = np.floor(2.0**30 * (1 - 2.0**-20) / real)
+    largest: np.ndarray = np.where(real < 1 - 2.0**-30, 2.0**31 - 1, shifted)
+    return largest

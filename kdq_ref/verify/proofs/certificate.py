@@ -45,7 +45,7 @@ def digest(graph: IntGraph) -> str:
 
 
 def describe_accumulators(graph: IntGraph, found: Reach) -> list[dict[str, Any]]:
-    """Reachable accumulators of every layer, and where float32 does not hold them all."""
+    """Reachable accumulators of every channel, and where float32 does not hold them all."""
     layers = []
     for name, interval in found.accumulators.items():
         inexact = inexact_in_float32(interval)
@@ -54,6 +54,7 @@ def describe_accumulators(graph: IntGraph, found: Reach) -> list[dict[str, Any]]
                 "layer": name,
                 "lowest": int(interval[:, 0].min()),
                 "highest": int(interval[:, 1].max()),
+                "channels": interval.tolist(),
                 "codes": [int(found.codes[name].min()), int(found.codes[name].max())],
                 "inexact_in_float32": [
                     {"channel": int(c), "interval": interval[c].tolist()} for c in inexact

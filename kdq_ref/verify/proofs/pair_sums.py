@@ -17,6 +17,12 @@ from kdq_ref.verify.network import Network, Node, code_bounds, real_bounds, valu
 
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 
+_LOST_IN_FLOAT32 = 2.0**-21
+"""Of the sum and the bias: eight roundings of half a unit in the last place, and some room."""
+
+_INT32_SURE = 2.0**30
+"""Magnitude below which no rounding reaches beyond int32."""
+
 AFFINE = ("dense", "conv2d", "depthwise_conv2d")
 
 
@@ -142,9 +148,10 @@ def runtime_codes(network: Network, dialect: str) -> dict[str, np.ndarray]:
     """Intervals of every code that a pair-saturating runtime can compute : (C, 2) int64 each.
 
     Pair sums are bounded after their saturation. Every runtime computes a code less than 1 from
-    the real number it rounds (within the range of uint8 float32 errs by less than 0.001), so that
-    one code more on either side holds whatever it computes. Where nothing finer is known the clamp
-    holds, which every runtime applies last.
+    the real number it rounds, but for what float32 loses: a few parts in ``2**24`` of the sum and
+    of a real bias, which may cancel each other. So that much and one code more on either side hold
+    whatever it computes. Beyond int32 a large number may become the smallest one (``cvtps2dq``):
+    there, and where nothing finer is known, the clamp holds, which every runtime applies last.
 
     Parameters
     ----------
@@ -188,10 +195,14 @@ def _affine_codes(network: Network, node: Node, source: np.ndarray, dialect: str
     if PAIRED[dialect](network, node, group_count(network, node)):
         ends = tuple(np.clip(end, INT16_MIN, INT16_MAX) for end in ends)
     shift = encoding.zero_point * weights.sum(axis=1)
-    bias = np.zeros(shift.size) if node.bias is None else node.bias
-    acc = np.stack([(end.sum(axis=1) - shift).reshape(-1) + bias for end in ends], axis=1)
+    sums = np.stack([(end.sum(axis=1) - shift).reshape(-1) for end in ends], axis=1)
+    bias = np.zeros(len(sums), np.int64) if node.bias is None else node.bias.astype(np.int64)
     scales = weight_of(node).scales.astype(np.float64)
-    real = acc * (encoding.scale * scales / node.output.scale)[:, None] + node.output.zero_point
+    multiplier = np.broadcast_to(encoding.scale * scales / node.output.scale, bias.shape)
+    real = (sums + bias[:, None]) * multiplier[:, None]
+    lost = (np.abs(sums).max(axis=1) + np.abs(bias)) * multiplier * _LOST_IN_FLOAT32
+    codes = real + node.output.zero_point
+    wide = np.stack([np.floor(codes[:, 0] - lost) - 1, np.ceil(codes[:, 1] + lost) + 1], axis=1)
     low, high = _clamp(node)
-    wide = np.stack([np.floor(real[:, 0]) - 1, np.ceil(real[:, 1]) + 1], axis=1)
-    return np.clip(wide, low, high).astype(np.int64)
+    overflows = np.abs(real).max(axis=1) + lost >= _INT32_SURE
+    return np.where(overflows[:, None], (low, high), np.clip(wide, low, high)).astype(np.int64)

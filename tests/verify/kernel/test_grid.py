@@ -33,6 +33,8 @@ def check_legal(problem: Problem) -> None:
     assert low <= s.zero_point <= high
     assert len(s.real) in (1, max(problem.channels, 1))
     assert (np.abs(acc * s.real) < 2.0**31).all()
+    left = np.maximum(s.arrays["exponent"], 0)
+    assert (np.abs(acc) * 2.0**left < 2.0**31).all(), "a left shift must fit int32"
     weight = problem.inputs.get(problem.abi.family.weight)
     assert weight is None or (weight > -128).all()
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kdq_ref.errors import KernelUnavailableError
 from kdq_ref.verify.kernel.abi import UNSUPPORTED, get_abi
 from kdq_ref.verify.kernel.grid import random_choices
 from kdq_ref.verify.kernel.matrices import gemm
@@ -53,10 +54,22 @@ def _trial(k: int, **setting) -> Trial:
     return Trial((Call(problem, Setting(**setting)),))
 
 
+@pytest.mark.parametrize("fault", [OSError(11, "no thread"), MemoryError("no memory")])
+def test_what_the_system_refuses_is_no_finding(fault: Exception) -> None:
+    """No thread, no memory: the kernel was not even called, and is not accused."""
+
+    class Refused(Kernel):
+        def act(self, ready) -> None:
+            raise fault
+
+    with pytest.raises(KernelUnavailableError, match=r"a call could not be made: .*no "):
+        Runner(Refused(), 5.0).run([_trial(4)])
+
+
 def test_every_call_has_its_own_ending() -> None:
     """Those between are right; results are in the order of the calls."""
     trials = [_trial(k) for k in (4, 1, 4, 2, 3, 6, 7, 8, 9, 5)]
-    outcomes = Runner(Kernel(), 0.5).run(trials)
+    outcomes = Runner(Kernel(), 2.0).run(trials)
     kinds = [outcome.kind for outcome in outcomes]
     assert kinds == [
         *("done", "exit", "done", "signal", "hang"),

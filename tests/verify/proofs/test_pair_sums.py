@@ -108,6 +108,36 @@ def test_no_input_leaves_the_codes(seed: int, name: str, divisor: int) -> None:
         assert (codes <= high).all()
 
 
+@pytest.mark.parametrize("name", sorted(PAIRED))
+def test_what_float32_loses_is_inside(name: str) -> None:
+    """A sum of 2**26 and a real bias round to multiples of 4, and a multiplier of 8 shows it."""
+    weights = np.full((4096, 1), 64)
+    weights[0] = 63
+    x = np.full((1, 4096), 255, np.uint8)
+    for step in range(16):
+        bias = np.array([step - 255 * int(weights.sum())])
+        ends = {"source": Encoding("uint8"), "output": Encoding("uint8", 0.125)}
+        network = dense_network(weights, **ends, bias=bias)
+        _assert_inside(network, name, x)
+
+
+@pytest.mark.parametrize("name", sorted(PAIRED))
+def test_what_overflows_int32_is_inside(name: str) -> None:
+    """FBGEMM makes the smallest code of what is far above the largest."""
+    tiny = Encoding("uint8", 2.0**-30)
+    weights, bias = np.ones((2, 1)), np.array([4])
+    network = dense_network(weights, source=Encoding("uint8"), output=tiny, bias=bias)
+    _assert_inside(network, name, np.zeros((1, 2), np.uint8))
+
+
+def _assert_inside(network: Network, name: str, x: np.ndarray) -> None:
+    (node,) = network.nodes
+    ((low, high),) = runtime_codes(network, name)[node.name]
+    (source,) = network.inputs
+    code = get_dialect(name).run(network, {source: x})[node.name]
+    assert low <= code.item() <= high
+
+
 def test_the_groups_of_every_layer() -> None:
     """Weights by group in the order of the sum, for each kind of layer."""
     network = network_of(scaled_network(4))

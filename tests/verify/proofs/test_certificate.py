@@ -75,6 +75,12 @@ def test_the_parts_are_described() -> None:
     """Everything survives JSON, and a witness is all of its codes."""
     graph = scaled_network(1)
     rows = certificate.describe_accumulators(graph, reach(graph))
+    for row in rows:
+        lows, highs = zip(*row["channels"], strict=True)
+        assert (min(lows), max(highs)) == (row["lowest"], row["highest"])
+        if row["layer"] in graph.bounds:  # proven from the weights alone: at least as wide
+            assert all(lows >= graph.bounds[row["layer"]][:, 0])
+            assert all(highs <= graph.bounds[row["layer"]][:, 1])
     assert [row["layer"] for row in rows] == list(reach(graph).accumulators)
     wide = Reach({"y": np.array([[0, 1]])}, {"y": np.array([[0, 2**24 + 1]])})
     (row,) = certificate.describe_accumulators(graph, wide)

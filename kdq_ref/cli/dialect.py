@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from kdq_ref.cli import options, output
-from kdq_ref.errors import UnsupportedError
+from kdq_ref.errors import FileFormatError, UnsupportedError
+from kdq_ref.files import kind_of
+from kdq_ref.infer import load_model, model_file
 from kdq_ref.verify import check, dialects, identify, oracles
 from kdq_ref.verify.dialect import Dialect
 from kdq_ref.verify.network import OPERATORS
@@ -203,13 +205,17 @@ def check_dialects(
 @click.pass_context
 def identify_dialect(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Name the dialects that compute the outputs in FILE: a network, inputs and outputs, as
-    kdq_ref.verify.vector_file writes them. Exit code 1 if there is none.
+    kdq_ref.verify.vector_file writes them; or an integer model, which is run on 256 inputs. Exit
+    code 1 if there is none.
 
     \b
-    Example:
+    Examples:
       kdq dialect identify vectors.safetensors
+      kdq dialect identify runs/digits-seed0/student_int8.safetensors
     """
-    found = identify.identify(load_vectors(file))
+    of_model = kind_of(file, error=FileFormatError) == model_file.KIND
+    vectors = identify.vectors_of(load_model(file)) if of_model else load_vectors(file)
+    found = identify.identify(vectors)
     equal = [one.dialect for one in found if one.equal]
     if as_json:
         candidates = [dataclasses.asdict(one) | {"equal": one.equal} for one in found]

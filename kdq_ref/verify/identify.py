@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kdq_ref import infer
 from kdq_ref.errors import KdqError
+from kdq_ref.infer.graph import INPUT
 from kdq_ref.verify.check import different
 from kdq_ref.verify.dialects import NAMES, get_dialect
+from kdq_ref.verify.int_network import network_of
 from kdq_ref.verify.network import store
 from kdq_ref.verify.vector_file import Vectors
 
@@ -39,6 +42,32 @@ class Candidate:
     def equal(self) -> bool:
         """Whether every output was compared and none differs."""
         return self.outputs > 0 and self.mismatches == 0
+
+
+def vectors_of(graph: infer.IntGraph, *, samples: int = 256, seed: int = 0) -> Vectors:
+    """Vectors of an integer model: random codes, the two extremes, and its own outputs.
+
+    Parameters
+    ----------
+    graph : IntGraph
+    samples : int
+        How many inputs, at least 2.
+    seed : int
+
+    Returns
+    -------
+    Vectors
+
+    Raises
+    ------
+    UnsupportedError
+        For what :func:`~kdq_ref.verify.int_network.network_of` cannot give to a runtime.
+    """
+    network = network_of(graph)
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-128, 128, (samples, *graph.input_shape), np.int8)
+    codes[0], codes[1] = -128, 127
+    return Vectors(network, {INPUT: codes}, {graph.output: infer.run(graph, codes)})
 
 
 def identify(vectors: Vectors, names: Iterable[str] = NAMES) -> list[Candidate]:

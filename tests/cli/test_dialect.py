@@ -6,7 +6,9 @@ import dataclasses
 
 import pytest
 from strategies.dialects import installed
+from strategies.int_networks import scaled_network
 
+from kdq_ref import infer
 from kdq_ref.verify import dialects, oracles
 from kdq_ref.verify.oracles.onnxruntime import OnnxRuntime
 from kdq_ref.verify.samples import generate
@@ -88,6 +90,18 @@ def test_every_runtime_can_be_asked_for() -> None:
     """Each oracle belongs to a dialect."""
     runtimes = {dialects.get_dialect(name).runtime for name in dialects.NAMES}
     assert set(oracles.NAMES) <= runtimes
+
+
+def test_identify_runs_a_model(invoke, tmp_path) -> None:
+    """An integer model needs no vectors: it makes its own."""
+    file = tmp_path / "model.safetensors"
+    infer.save_model(file, scaled_network(0))
+    outcome = invoke("dialect", "identify", file, "--json")
+    assert outcome.code == 0
+    assert "kdq" in outcome.json["equal"]
+    file.write_bytes(b"something else")
+    assert "something" not in invoke("dialect", "identify", file).stdout
+    assert invoke("dialect", "identify", file).code == 1
 
 
 def test_identify_names_the_dialect(invoke, tmp_path) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from strategies.dialects import dense_network
 
+from kdq_ref import infer
+from kdq_ref.rounding import RULES, Requant
 from kdq_ref.verify.dialects import NAMES, get_dialect
-from kdq_ref.verify.identify import identify
+from kdq_ref.verify.identify import identify, vectors_of
 from kdq_ref.verify.network import Encoding, store
 from kdq_ref.verify.samples import generate
 from kdq_ref.verify.vector_file import Vectors
@@ -62,3 +64,18 @@ def test_what_a_dialect_does_not_describe_comes_last() -> None:
     assert not last.equal
     assert "does not describe mul" in last.note
     assert found.index(last) >= len([one for one in found if one.outputs])
+
+
+@pytest.mark.parametrize(("rule", "name"), [("single_rounding", "kdq"), ("float32_rne", "litert")])
+def test_a_model_is_its_own_vectors(rule: str, name: str) -> None:
+    """Who rounds as it does computes its outputs, on any inputs."""
+    rng = np.random.default_rng(1)
+    requant = Requant(RULES[rule], RULES[rule].constants(0.5, 0.25, 64.0), 3)
+    op = infer.Dense(rng.integers(-60, 61, (9, 4), np.int8), np.zeros(4, np.int32), -7, requant)
+    node = infer.IntNode("y", op, ("input",), 64.0, 3)
+    graph = infer.IntGraph((9,), 0.5, -7, (node,), "y", RULES[rule])
+    vectors = vectors_of(graph, samples=8192)
+    np.testing.assert_array_equal(vectors.inputs["input"][:2], [[-128] * 9, [127] * 9])
+    equal = {one.dialect for one in identify(vectors) if one.equal}
+    assert name in equal
+    assert len(equal & {"kdq", "litert"}) == 1

@@ -37,11 +37,11 @@ class _Multiplier(click.ParamType):
             found = _MANTISSA.fullmatch(value)
             if found:
                 number = int(found[1], 16) * 2.0 ** (int(found[2]) - 31)
-            else:
-                number = float(Fraction(value))
+            else:  # a Fraction of 1e99999999 would be that many digits long
+                number = float(Fraction(value) if "/" in value else value)
         except (ValueError, ZeroDivisionError, OverflowError):
             number = 0.0
-        if number <= 0:
+        if not 0 < number < float("inf"):
             self.fail(
                 f"{value!r} is no positive number: give 0.00138, 1/3, or 0x40000000:-1, which is "
                 "0x40000000 * 2**(-1 - 31)",

@@ -91,6 +91,10 @@ def command(
             return
     if lib is None or symbol is None or abi is None:
         raise click.UsageError("--lib, --symbol and --abi are needed.")
+    if reproducer_file is not None and reproducer_file.suffix != ".c":  # not the library itself
+        raise click.UsageError(
+            f"--reproducer writes a C file: give a name in .c, not {reproducer_file}."
+        )
     verdict = verify_library(
         lib, symbol, abi=abi, rule=rule, seconds=seconds, seed=seed, limit=limit
     )

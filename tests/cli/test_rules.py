@@ -71,7 +71,9 @@ def test_scales_show_how_a_multiplier_is_formed(invoke) -> None:
     assert invoke(*arguments, "--multiplier", "1/2").code == 2
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1/0", "0x40000000", "half", "0x1:999"])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "1/0", "0x40000000", "half", "0x1:999", "nan", "inf", "1e99999999"]
+)
 def test_what_is_no_multiplier_is_refused(invoke, text: str) -> None:
     """With the forms that are understood."""
     outcome = invoke("rules", "diff", "rndnu", "onnx_spec", "--multiplier", text)

@@ -80,6 +80,9 @@ def test_what_is_missing_is_said(invoke, tmp_path: Path) -> None:
     """Options are usage, a library that is not there an error."""
     assert invoke("verify").code == 2
     assert invoke("verify", "--lib", "x", "--symbol", "x", "--abi", "gemm").code == 2
+    names = ("--symbol", "x", "--abi", "requantize", "--reproducer")
+    outcome = invoke("verify", "--lib", "x.so", *names, "x.so")
+    assert (outcome.code, ".c" in outcome.stderr) == (2, True)
     outcome = invoke(
         "verify", "--lib", tmp_path / "none.so", "--symbol", "x", "--abi", "gemm_s8s8s32"
     )

@@ -77,15 +77,22 @@ def run_in_child(work: Callable[[], None], shared: Shared, limit: float) -> Endi
     with tempfile.TemporaryFile() as printed:
         sys.stdout.flush()
         sys.stderr.flush()
-        with warnings.catch_warnings():
-            # Python warns of locks that other threads hold; the child takes none of them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
+        # Ctrl-C would be lost in what Python runs at a fork, and is the parent's to answer.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with warnings.catch_warnings():
+                # Python warns of locks that other threads hold; the child takes none of them.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            raise
         if child == 0:
             _be_child(work, printed)
         os.close(writing)
         hangs = True  # also when we are interrupted
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             hangs = _wait(reading, shared, limit)
         finally:
             os.close(reading)

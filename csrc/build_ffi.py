@@ -65,7 +65,13 @@ ffibuilder.set_source(
     "kdq_ref.kernels._core",
     '#include "kdq.h"',
     sources=[f"csrc/{name}" for name in SOURCES],  # setuptools wants paths relative to setup.py
-    depends=["csrc/kdq.h", "csrc/kdq_internal.h", "csrc/vector_avx2.h", "csrc/vector_loops.h"],
+    depends=[
+        "csrc/kdq.h",
+        "csrc/kdq_internal.h",
+        "csrc/vector_avx2.h",
+        "csrc/vector_loops.h",
+        "csrc/waiting.h",
+    ],
     include_dirs=["csrc"],
     extra_compile_args=COMPILE_ARGS,
     py_limited_api=True,

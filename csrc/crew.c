@@ -10,20 +10,14 @@
  *
  * All changes but the poster's own are compare-and-swap: two threads may serve one seat, and a part is
  * run once. */
-#if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200112L
-#include <sched.h>
-#define let_others_run() sched_yield()
-#else
-#define let_others_run() ((void)0)
-#endif
+#include "waiting.h"
+
 #include <time.h>
 
 #include "kdq_internal.h"
 
 #define LINGER_NS 200000
-#define LOOKS 64      /* between two looks at the clock */
-#define PATIENCE 2000 /* looks at a seat before another thread may have the processor */
+#define LOOKS 64 /* between two looks at the clock */
 
 enum { ASLEEP, AWAKE, POSTED, BUSY };
 
@@ -70,12 +64,10 @@ int32_t kdq_seat_post(kdq_seat *seat, kdq_part *part) {
 void kdq_seat_withdraw(kdq_seat *seat) { change(seat, POSTED, ASLEEP); }
 
 void kdq_seat_join(const kdq_seat *seat) {
-    for (int32_t looks = 0; state_of(seat) >= POSTED; looks++) {
-        if (looks < PATIENCE) {
-            pause_a_little();
-        } else {
-            let_others_run();
-        }
+    int32_t looks = 0;
+    while (state_of(seat) >= POSTED) {
+        pause_a_little();
+        kdq_wait_a_little(&looks);
     }
 }
 

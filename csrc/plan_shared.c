@@ -7,17 +7,9 @@
  *
  * Nobody begins an operation before all have finished the one before it: they wait, spinning, which
  * costs less than a microsecond where each has a processor, and let others run where not. */
-#if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200112L
-#include <sched.h>
-#define let_others_run() sched_yield()
-#else
-#define let_others_run() ((void)0)
-#endif
+#include "waiting.h"
 
 #include "kdq_internal.h"
-
-#define PATIENCE 2000 /* looks at the counter before another thread may have the processor */
 
 /* A part of one operation: where it begins in the sources and in the target. */
 struct share {
@@ -82,11 +74,7 @@ static void wait_for_all(int32_t *arrived, int32_t turn, int32_t parts) {
     int32_t looks = 0;
     __atomic_add_fetch(arrived, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(arrived, __ATOMIC_ACQUIRE) < turn * parts) {
-        if (looks < PATIENCE) {
-            looks++;
-        } else {
-            let_others_run();
-        }
+        kdq_wait_a_little(&looks);
     }
 }
 

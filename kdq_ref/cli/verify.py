@@ -95,6 +95,8 @@ def command(
         raise click.UsageError(
             f"--reproducer writes a C file: give a name in .c, not {reproducer_file}."
         )
+    if reproducer_file is not None and not reproducer_file.absolute().parent.is_dir():
+        raise click.UsageError(f"--reproducer: there is no folder {reproducer_file.parent}.")
     verdict = verify_library(
         lib, symbol, abi=abi, rule=rule, seconds=seconds, seed=seed, limit=limit
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,49 +16,33 @@ def _few_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "SWEEPS", 2)
 
 
-@pytest.fixture(scope="module")
-def library(invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, made as its first lines say."""
-    folder = tmp_path_factory.mktemp("verify")
-    (folder / "kdq_kernel_abi.h").write_text(invoke("verify", "--print-header").stdout)
-    (folder / "example.c").write_text(invoke("verify", "--print-example").stdout)
-    command = [*shlex.split(os.environ.get("CC") or "cc"), "-O2", "-shared", "-fPIC"]
-    command += ["-o", str(folder / "example.so"), str(folder / "example.c")]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-        works = (folder / "example.so").exists()
-    except (OSError, subprocess.CalledProcessError):
-        works = False
-    if not works:
-        pytest.skip(f"no C compiler: {command[0]} does not compile")
-    return folder / "example.so"
-
-
 def _verify(invoke, library: Path, *more: object):
     named = ("--lib", library, "--symbol", "example_gemm", "--abi", "gemm_s8s8s8")
     return invoke("verify", *named, "--seconds", 0, *more)
 
 
-def test_the_example_passes(invoke, library: Path) -> None:
+def test_the_example_passes(invoke, example_library: Path) -> None:
     """Exit code 0 and one word to begin with."""
-    outcome = _verify(invoke, library, "--rule", "double_rounding")
+    outcome = _verify(invoke, example_library, "--rule", "double_rounding")
     assert outcome.code == 0, outcome.stdout
     assert outcome.stdout.startswith("right: gemm_s8s8s8, double_rounding: every bit")
 
 
-def test_a_wrong_kernel_is_a_verdict_and_a_file(invoke, library: Path, tmp_path: Path) -> None:
+def test_a_wrong_kernel_is_a_verdict_and_a_file(
+    invoke, example_library: Path, tmp_path: Path
+) -> None:
     """Exit code 1; what is wrong; a reproducer for every finding."""
     target = tmp_path / "reproduce.c"
-    outcome = _verify(invoke, library, "--rule", "onnx_spec", "--reproducer", target)
+    outcome = _verify(invoke, example_library, "--rule", "onnx_spec", "--reproducer", target)
     assert outcome.code == 1
     assert "* your requantization is `double_rounding`" in outcome.stdout
     assert f"reproducer: {target}" in outcome.stdout
     assert '#define SYMBOL "example_gemm"' in target.read_text()
 
 
-def test_json_is_one_object(invoke, library: Path) -> None:
+def test_json_is_one_object(invoke, example_library: Path) -> None:
     """With the smallest case in full."""
-    outcome = _verify(invoke, library, "--json")
+    outcome = _verify(invoke, example_library, "--json")
     assert outcome.code == 1
     assert outcome.json["passed"] is False
     assert outcome.json["rule"] == "single_rounding"
@@ -83,6 +64,8 @@ def test_what_is_missing_is_said(invoke, tmp_path: Path) -> None:
     names = ("--symbol", "x", "--abi", "requantize", "--reproducer")
     outcome = invoke("verify", "--lib", "x.so", *names, "x.so")
     assert (outcome.code, ".c" in outcome.stderr) == (2, True)
+    outcome = invoke("verify", "--lib", "x.so", *names, tmp_path / "none" / "x.c")
+    assert (outcome.code, "there is no folder" in outcome.stderr) == (2, True)
     outcome = invoke(
         "verify", "--lib", tmp_path / "none.so", "--symbol", "x", "--abi", "gemm_s8s8s32"
     )

@@ -146,7 +146,8 @@ def _be_child(work: Callable[[], None], printed: IO[bytes]) -> None:
         work()
         status = 0
     except BaseException as error:
-        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        text = f"{type(error).__name__}: {error}\n"
+        os.write(2, text.encode("utf-8", "backslashreplace"))
     finally:
         # No cleanup: what is registered for the exit belongs to the parent.
         os._exit(status)

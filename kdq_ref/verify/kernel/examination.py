@@ -24,7 +24,9 @@ from kdq_ref.verify.kernel.verdict import Finding, Verdict
 
 _FIRST_SWEEPS = 2
 _BATCH = 32
-_ROUNDS = 20
+_RACES = ((1, 20), (32, 5))
+"""How long calls made at once are, and how often: where threads share one processor, only calls
+longer than its time slices overlap."""
 _THREADS = 107  # what a generator is for
 
 
@@ -56,8 +58,7 @@ class Examination:
         self._examiner = Examiner(self.runner, abi, rule, seed, shrinking=max(0.5, seconds / 4))
         self._stages: dict[str, int] = {}
         self._outputs = 0
-        self._refused: list[Call] = []
-        self._asked: list[Call] = []
+        self._refused = 0
 
     def run(self) -> Verdict:
         """Look for faults; explain those found."""
@@ -76,8 +77,8 @@ class Examination:
             tuple(findings),
             sum(self._stages.values()),
             self._outputs,
-            len(self._refused),
-            self._refusals(),
+            self._refused,
+            _refusals(record),
             self._stages,
             time.monotonic() - self._start,
         )
@@ -90,15 +91,14 @@ class Examination:
         """Make every call under every setting."""
         calls = [Call(problem, setting) for problem in problems for setting in SETTINGS]
         outcomes = self.runner.run([Trial((call,)) for call in calls])
-        self._count(stage, calls, outcomes)
+        self._count(stage, outcomes)
         return Record(calls, outcomes)
 
-    def _count(self, stage: str, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        made = [(c, o) for c, o in zip(calls, outcomes, strict=True) if o.kind != "skipped"]
-        self._stages[stage] = self._stages.get(stage, 0) + len(made)
-        self._outputs += sum(sum(out.size for out in o.outputs) for _, o in made)
-        self._asked += [call for call, _ in made]
-        self._refused += [call for call, outcome in made if outcome.kind == "refused"]
+    def _count(self, stage: str, outcomes: Sequence[Outcome]) -> None:
+        made = sum(outcome.kind != "skipped" for outcome in outcomes)
+        self._stages[stage] = self._stages.get(stage, 0) + made
+        self._outputs += sum(out.size for outcome in outcomes for out in outcome.outputs)
+        self._refused += sum(outcome.kind == "refused" for outcome in outcomes)
 
     def _search(self) -> list[Finding]:
         """Sweeps, drawn calls, hypothesis, while there is time."""
@@ -143,28 +143,35 @@ class Examination:
         return [] if problem is None else self._judge(self._observe("hypothesis", [problem]))
 
     def _threads(self) -> list[Finding]:
-        problems = long_problems(self.abi, self.rule, self.seed)
-        calls = [Call(problem, SETTINGS[n % 2]) for n, problem in enumerate(problems * 2)]
-        self._stages["threads"] = _ROUNDS * len(calls)
-        found = race(self.runner, calls, _ROUNDS)
-        return [] if found is None else [self._examiner.dependence(found)]
-
-    def _refusals(self) -> str:
-        if not self._refused:
-            return ""
-        refused = {id(call) for call in self._refused}
-        symptom = common_symptom(self._asked, [id(call) in refused for call in self._asked])
-        return "" if symptom is None else f", {symptom.words}"
+        """Calls at once that were right one after the other."""
+        for longer, rounds in _RACES:
+            record = self._observe("threads", long_problems(self.abi, self.rule, self.seed, longer))
+            if findings := self._judge(record):
+                return findings
+            calls = [record.calls[n] for n in record.of("done")]
+            self._stages["threads"] += rounds * len(calls)
+            if found := race(self.runner, calls, rounds):
+                return [self._examiner.dependence(found)]
+        return []
 
 
-def long_problems(abi: Abi, rule: Rule | None, seed: int) -> list[Problem]:
-    """Two calls long enough to overlap, with different results."""
+def _refusals(record: Record) -> str:
+    """Which calls are refused, in words, if they have something in common."""
+    refused = set(record.of("refused"))
+    made = [n for n, outcome in enumerate(record.outcomes) if outcome.kind != "skipped"]
+    symptom = common_symptom([record.calls[n] for n in made], [n in refused for n in made])
+    return "" if symptom is None else f", {symptom.words}"
+
+
+def long_problems(abi: Abi, rule: Rule | None, seed: int, longer: int) -> list[Problem]:
+    """Two calls long enough to overlap, with different results; ``longer``: 1, or 32 for more."""
     chooser = RandomChooser(np.random.default_rng([seed, _THREADS]))
     why = "several threads at once"
     if abi.family is GEMM:
-        return [gemm(chooser, abi, rule, (24, 33, k), why) for k in (256, 200)]
+        return [gemm(chooser, abi, rule, (24, 33, k * longer), why) for k in (256, 200)]
     assert rule is not None, "only products have no rule"
     if abi.family is CONV2D:
-        g = Geometry(size=(20, 20), channels=(16, 2 if abi.depthwise else 16))
+        height = 20 * longer
+        g = Geometry(size=(height, 20), channels=(16, 2 if abi.depthwise else 16))
         return [convolution(chooser, abi, rule, g, why) for _ in range(2)]
-    return [requantize(chooser, abi, rule, (rows, 256), why) for rows in (256, 200)]
+    return [requantize(chooser, abi, rule, (rows * longer, 256), why) for rows in (256, 200)]

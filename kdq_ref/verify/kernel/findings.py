@@ -121,7 +121,7 @@ class Examiner:
             words = {
                 "hang": f"does not return: no end after {self.runner.limit:g} s, twice",
                 "exit": f"ends the process: exit({outcome.number})",
-                "raised": f"raises {outcome.text}",
+                "raised": outcome.text,
                 "returned": f"returns {outcome.number}, which is neither 0 nor KDQ_ABI_UNSUPPORTED",
             }[kind]
             text = _text(outcome) if kind == "exit" else ()

@@ -75,20 +75,25 @@ class Function:
         try:
             result = self.function(*_positional(problem, arrays), **_keywords(problem))
         except Exception as error:
-            raise CallableFailed(f"{type(error).__name__}: {error}") from error
+            raise CallableFailed(f"raises {type(error).__name__}: {error}") from error
         if result is NotImplemented:
             ready.number = UNSUPPORTED
             return
         shape: tuple[int, ...] = (problem.rows, problem.channels)
         if problem.abi.family is CONV2D:
             shape = tuple(problem.sizes[n] for n in ("batch", "out_h", "out_w", "out_c"))
-        if not isinstance(result, np.ndarray) or result.shape != shape:
-            found = result.shape if isinstance(result, np.ndarray) else type(result).__name__
-            raise CallableFailed(f"returned {found}, not an array of shape {shape}")
-        if result.dtype != problem.abi.output:
-            raise CallableFailed(f"returned {result.dtype}, not {problem.abi.output}")
+        right_kind = isinstance(result, np.ndarray) and result.dtype == problem.abi.output
+        if not right_kind or result.shape != shape:
+            asked = f"an {problem.abi.output} array of shape {shape}"
+            raise CallableFailed(f"returns {_described(result)}, not {asked}")
         output = matrix(ready.output.array, (problem.rows, problem.channels), problem.output_stride)
         output[...] = result.reshape(output.shape)
+
+
+def _described(result: object) -> str:
+    if isinstance(result, np.ndarray):
+        return f"an array of {result.dtype}, shape {result.shape}"
+    return "None" if result is None else f"a {type(result).__name__}"
 
 
 def _view(ready: Prepared, name: str) -> np.ndarray:

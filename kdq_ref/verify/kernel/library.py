@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kdq_ref.errors import KernelUnavailableError
 from kdq_ref.verify.kernel.abi import SCRATCH_SUFFIX, Abi, RequantStruct
 from kdq_ref.verify.kernel.child import Shared, run_in_child
-from kdq_ref.verify.kernel.fence import STACK, Stack
+from kdq_ref.verify.kernel.fence import Stack
+from kdq_ref.verify.kernel.native_thread import NativeThread
 from kdq_ref.verify.kernel.problem import Problem
 from kdq_ref.verify.kernel.trial import Prepared
 
@@ -73,20 +72,20 @@ class Library:
             stack.fill(call.call.setting.stack_fill)
             _fill_heap(call.call.setting.heap_fill)
         threads = [
-            _start(self._function, pointer, stack)
+            NativeThread(self._function, pointer, stack)
             for (pointer, _), stack in zip(arguments, stacks, strict=True)
         ]
+        for thread in threads:
+            thread.start()
         for call, thread in zip(calls, threads, strict=True):
-            result = ctypes.c_void_p()
-            _system().pthread_join(thread, ctypes.byref(result))
-            call.number = ctypes.c_int32((result.value or 0) & 0xFFFFFFFF).value
+            call.number = thread.join()
 
     def _load(self) -> None:
         if self._function is None:
-            library = ctypes.CDLL(str(self.path))
-            self._function = ctypes.cast(getattr(library, self.symbol), ctypes.c_void_p)
-            if hasattr(library, self.symbol + SCRATCH_SUFFIX):
-                self._scratch = getattr(library, self.symbol + SCRATCH_SUFFIX)
+            library = _open(self.path)
+            self._function = ctypes.cast(_find(library, self.symbol), ctypes.c_void_p)
+            self._scratch = _find(library, self.symbol + SCRATCH_SUFFIX)
+            if self._scratch is not None:
                 self._scratch.restype = ctypes.c_int64
 
     def _check_loading(self) -> None:
@@ -94,10 +93,9 @@ class Library:
         shared = Shared(8)
 
         def work() -> None:
-            library = ctypes.CDLL(str(self.path))
+            library = _open(self.path)
             shared.bytes[0] = 1
-            getattr(library, self.symbol)
-            shared.progress[1] = 1
+            shared.progress[1] = _find(library, self.symbol) is not None
 
         ending = run_in_child(work, shared, 60.0)
         if ending.kind == "finished":
@@ -111,6 +109,21 @@ class Library:
         raise KernelUnavailableError(
             f"{self.path} cannot be loaded: {ending.text or how or 'it ended the process'}"
         )
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(os.fspath(path))
+    except UnicodeDecodeError as error:  # a message that names a path that is no UTF-8
+        raise OSError(error.object.decode("utf-8", "backslashreplace")) from None
+
+
+def _find(library: ctypes.CDLL, symbol: str) -> Any:
+    """The function; None if there is none, in whatever words ctypes says so."""
+    try:
+        return getattr(library, symbol)
+    except (AttributeError, UnicodeDecodeError):
+        return None
 
 
 def _check_file(path: Path) -> None:
@@ -166,36 +179,8 @@ def _arguments(ready: Prepared) -> tuple[ctypes.Structure, RequantStruct | None]
     return struct_, requant
 
 
-def _system() -> Any:
-    libc = ctypes.CDLL(None)
-    libc.pthread_create.argtypes = [ctypes.c_void_p] * 4
-    libc.pthread_join.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-    libc.pthread_attr_setstack.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-    return libc
-
-
 def _fill_heap(byte: int) -> None:
     """Let memory from malloc hold ``byte``, where the C library can do that (glibc's can)."""
-    system = _system()
+    system = ctypes.CDLL(None)
     if hasattr(system, "mallopt"):
         system.mallopt(_M_PERTURB, byte ^ 0xFF)  # which holds the complement
-
-
-def _start(function: Any, argument: ctypes.Structure, stack: Stack) -> ctypes.c_void_p:
-    """Start a thread that is nothing but the call: ``void *(*)(void *)``, and our memory its stack.
-
-    An int32 comes back in the lower half of the register that a pointer comes back in.
-    """
-    system = _system()
-    attributes = np.zeros(16, np.int64)  # more than any pthread_attr_t
-    system.pthread_attr_init(ctypes.c_void_p(attributes.ctypes.data))
-    fault = system.pthread_attr_setstack(
-        ctypes.c_void_p(attributes.ctypes.data), stack.address, STACK
-    )
-    thread = ctypes.c_void_p()
-    fault = fault or system.pthread_create(
-        ctypes.byref(thread), attributes.ctypes.data, function, ctypes.addressof(argument)
-    )
-    if fault:
-        raise OSError(fault, f"a thread could not be started: {os.strerror(fault)}")
-    return thread

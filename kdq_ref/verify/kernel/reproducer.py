@@ -16,7 +16,7 @@ from kdq_ref.verify.kernel.verdict import Finding
 _TYPES = {"float32": "float", "float64": "double"}
 _INCLUDES = ("dlfcn", "pthread", "signal", "stdio", "stdlib", "string", "sys/mman", "unistd")
 _WIDTH = 96
-_ROUNDS_AT_ONCE = 50
+_ROUNDS_AT_ONCE = 1000
 
 
 def reproducer(finding: Finding, library: str | os.PathLike[str], symbol: str, limit: float) -> str:

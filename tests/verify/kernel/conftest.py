@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,23 +12,6 @@ from kdq_ref.verify.kernel.abi import asset
 
 HERE = Path(__file__).parent
 Build = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def compiler() -> list[str]:
-    """The command of $CC, or cc; a C compiler that works."""
-    command = shlex.split(os.environ.get("CC") or "cc")
-    source = "int main(void) { return 0; }\n"
-    try:
-        tried = subprocess.run(
-            [*command, "-x", "c", "-fsyntax-only", "-"], input=source, text=True, check=False
-        )
-        works = tried.returncode == 0 and "false" not in Path(command[0]).name
-    except OSError:
-        works = False
-    if not works:
-        pytest.skip(f"no C compiler: {shlex.join(command)} does not compile")
-    return command
 
 
 @pytest.fixture(scope="session")

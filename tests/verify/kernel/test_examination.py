@@ -47,8 +47,8 @@ def test_what_a_kernel_refuses_is_told(right: Path) -> None:
     """A right kernel that does not take long sums."""
     verdict = verify_library(right, "vectorised", abi="gemm_s8s8s32", seconds=0)
     assert verdict.passed, verdict.lines()
-    assert verdict.refused == 8
-    assert verdict.lines()[-1].startswith("refused: 8 calls")
+    assert verdict.refused == 8 + 4  # of the grid, and before threads
+    assert verdict.lines()[-1].startswith("refused: 12 calls")
 
 
 def test_the_example_and_a_convolution_are_right(example: Path, layers: Path) -> None:
@@ -76,13 +76,16 @@ def test_what_only_a_search_finds_is_found() -> None:
     assert verdict.findings[0].problem.sizes["k"] == 13
 
 
+@pytest.mark.parametrize("longer", [1, 32])
 @pytest.mark.parametrize("name", ABIS)
-def test_calls_for_threads_are_long_and_differ(name: str) -> None:
-    """Two of them."""
+def test_calls_for_threads_are_long_and_differ(name: str, longer: int) -> None:
+    """Two of them, of at least 700 outputs and 50,000 steps."""
     abi = ABIS[name]
-    first, second = long_problems(abi, rule_for(abi, None), 0)
-    assert min(first.output_size, second.output_size) >= 700
-    assert first.data.tobytes() != second.data.tobytes()
+    for problem in (pair := long_problems(abi, rule_for(abi, None), 0, longer)):
+        assert problem.output_size >= 700
+        steps = problem.output_size * problem.sizes.get("k", 72)
+        assert steps >= 50_000 * longer
+    assert pair[0].data.tobytes() != pair[1].data.tobytes()
 
 
 def test_impossible_limits_are_refused() -> None:

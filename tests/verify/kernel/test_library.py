@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,24 @@ def test_a_library_that_dies_while_it_is_loaded(build, tmp_path: Path) -> None:
         "int x(void) { return 0; }\n"
     )
     assert "cannot be loaded: signal 6" in _refused(build(source))
+
+
+def test_a_path_need_not_be_utf_8(products: Path, tmp_path: Path) -> None:
+    """Neither to call a function without scratch memory nor to say what is wrong."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    library = shutil.copy(products, folder / "mine.so")
+    call = Call(gemm(random_choices(0, 0), ABI, None, (3, 4, 5), ""))
+    assert (
+        Runner(Library(library, "wrong_minus_128", ABI), 30.0).alone(Trial((call,))).kind == "done"
+    )
+    assert "no symbol 'my_gemm'" in _refused(library, "my_gemm")
+    damaged = folder / "damaged.so"
+    damaged.write_bytes(products.read_bytes()[:64])
+    assert "caf\\xe9/damaged.so" in _refused(damaged)
 
 
 @pytest.mark.parametrize("symbol", ["tiled", "vectorised"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kdq_ref.verify.kernel.abi import get_abi
+from kdq_ref.verify.kernel.examination import long_problems
 from kdq_ref.verify.kernel.grid import random_choices
 from kdq_ref.verify.kernel.library import Library
 from kdq_ref.verify.kernel.matrices import gemm
@@ -97,17 +100,39 @@ def test_calls_before_matter_to_static_state(products: Path) -> None:
     assert is_right(_call(), runner.alone(Trial((_call(),))))
 
 
-def test_a_race_needs_calls_at_once(products: Path, right: Path) -> None:
-    """A right kernel has none; neither has one that is wrong anyway."""
-    calls = [
-        Call(gemm(random_choices(1, n % 2), ABI, None, (24, 33, 256 - n % 2), "")) for n in range(4)
-    ]
-    racing = Runner(Library(products, "wrong_thread_race", ABI), 30.0)
-    found = race(racing, calls, 60)
+def _calls_at_once(longer: int) -> list[Call]:
+    return [Call(problem) for problem in long_problems(ABI, None, 0, longer) * 2]
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """Let this thread, and what it starts, have a single processor."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system does not pin threads")
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+def test_a_race_needs_calls_at_once(products: Path) -> None:
+    """What is found are calls to be made together."""
+    found = race(Runner(Library(products, "wrong_thread_race", ABI), 30.0), _calls_at_once(32), 10)
     assert found is not None
     assert found.trial.together
-    assert race(Runner(Library(right, "tiled", ABI), 30.0), calls, 5) is None
-    assert race(Runner(Library(products, "wrong_minus_128", ABI), 30.0), calls, 5) is None
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_a_race_is_seen_on_one_processor(products: Path) -> None:
+    """Calls longer than a time slice overlap there too."""
+    racing = Runner(Library(products, "wrong_thread_race", ABI), 30.0)
+    assert race(racing, _calls_at_once(32), 10) is not None
+
+
+@pytest.mark.parametrize("longer", [1, 32])
+def test_a_right_kernel_does_not_race(right: Path, longer: int) -> None:
+    """However long its calls are."""
+    assert race(Runner(Library(right, "tiled", ABI), 30.0), _calls_at_once(longer), 5) is None
 
 
 def test_gaps_are_no_elements() -> None:

@@ -30,6 +30,21 @@ static void on_exit_by_kernel(void)
     fail("the kernel ends the process");
 }
 
+/* What fenced() made since the last release(): of every call its arrays, output, scratch, stack. */
+static struct {
+    void *at;
+    size_t bytes;
+} mapped[CALLS * (MOST_ARRAYS + 3)];
+static int mappings;
+
+static void release(void)
+{
+    while (mappings) {
+        mappings--;
+        munmap(mapped[mappings].at, mapped[mappings].bytes);
+    }
+}
+
 /* Memory of that size next to a guard: its end if at_end, else its start; slack bytes in between. */
 static unsigned char *fenced(size_t bytes, size_t slack, size_t align, int at_end, int readable)
 {
@@ -40,8 +55,10 @@ static unsigned char *fenced(size_t bytes, size_t slack, size_t align, int at_en
     if (whole == MAP_FAILED || mprotect(whole, GUARD, readable ? PROT_READ : PROT_NONE) ||
         mprotect(whole + GUARD + room, GUARD, readable ? PROT_READ : PROT_NONE)) {
         perror("mmap");
-        exit(2);
+        _exit(2);
     }
+    mapped[mappings].at = whole;
+    mapped[mappings++].bytes = room + 2 * GUARD;
     return whole + GUARD + (at_end ? (room - slack - bytes) / align * align : slack);
 }
 
@@ -60,6 +77,7 @@ typedef struct {
     size_t output_slack, scratch_slack, bytes;
     unsigned char *output, *stack;
     const ELEMENT *expected;
+    pthread_attr_t attributes;
     pthread_t thread;
 } call;
 
@@ -91,19 +109,22 @@ static void scratch(call *c)
     }
 }
 
-static void start(call *c)
+static void stack(call *c)
 {
-    pthread_attr_t attributes;
     c->stack = fenced(STACK, 0, 1, 1, 0);
     memset(c->stack + STACK - DIRTY, c->stack_fill, DIRTY);
+    pthread_attr_init(&c->attributes);
+    pthread_attr_setstack(&c->attributes, c->stack, STACK);
+}
+
+static void start(call *c)
+{
 #ifdef __GLIBC__
     mallopt(M_PERTURB, c->heap_fill ^ 0xFF);
 #endif
-    pthread_attr_init(&attributes);
-    if (pthread_attr_setstack(&attributes, c->stack, STACK) ||
-        pthread_create(&c->thread, &attributes, (void *(*)(void *))function, &c->args)) {
+    if (pthread_create(&c->thread, &c->attributes, (void *(*)(void *))function, &c->args)) {
         perror("pthread_create");
-        exit(2);
+        _exit(2);
     }
 }
 
@@ -155,13 +176,14 @@ int main(int argc, char **argv)
         signal(fatal[i], on_signal);
     }
     atexit(on_exit_by_kernel);
-    alarm(SECONDS);
     int wrong = 0;
     for (int round = 0; round < ROUNDS && !wrong; round++) {
+        alarm(SECONDS);
         for (int i = 0; i < CALLS; i++) {
             memset(&calls[i], 0, sizeof calls[i]);
             prepare[i](&calls[i]);
             scratch(&calls[i]);
+            stack(&calls[i]);
         }
         for (int i = 0; i < CALLS; i++) {
             start(&calls[i]);
@@ -172,6 +194,7 @@ int main(int argc, char **argv)
         for (int i = 0; i < CALLS && AT_ONCE; i++) {
             wrong += check(&calls[i], i);
         }
+        release();
     }
     printf(wrong ? "reproduced\n" : "not reproduced: every result is right\n");
     fflush(stdout);

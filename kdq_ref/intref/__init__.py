@@ -7,7 +7,7 @@ project is tested to return exactly what these functions return.
 """
 
 from kdq_ref.intref.affine import conv2d, dense, depthwise_conv2d, gemm
-from kdq_ref.intref.elementwise import add, argmax, flatten, lookup
+from kdq_ref.intref.elementwise import add, argmax, flatten, lookup, lookup_table
 from kdq_ref.intref.int16x8 import dense_16x8, gemm_16x8, requantize_16x8
 from kdq_ref.intref.pool import avg_pool2d, global_avg_pool, max_pool2d
 from kdq_ref.intref.quantization import dequantize, quantize, requantize
@@ -27,6 +27,7 @@ __all__ = [
     "gemm_16x8",
     "global_avg_pool",
     "lookup",
+    "lookup_table",
     "max_pool2d",
     "quantize",
     "requantize",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kdq_ref import operands
+from kdq_ref.intref.quantization import quantize
 from kdq_ref.rounding import Requant, channels_of
 
 
@@ -68,6 +71,35 @@ def lookup(x: np.ndarray, table: np.ndarray) -> np.ndarray:
     x = operands.check_batch("x", x)
     operands.lookup_shape(x.shape, table)
     return np.asarray(table)[x.astype(np.intp) + 128]
+
+
+def lookup_table(
+    function: Callable[[np.ndarray], np.ndarray],
+    *,
+    x_scale: float,
+    x_zero_point: int,
+    scale: float,
+    zero_point: int,
+) -> np.ndarray:
+    """Codes of a real function at every code: ``quantize(function(x_scale * (q - x_zero_point)))``.
+
+    In float64 until it is quantized; what is beyond float32 counts as its largest number.
+
+    Parameters
+    ----------
+    function : callable
+        From (256,) float64 to as many.
+    x_scale, scale : float
+    x_zero_point, zero_point : int
+
+    Returns
+    -------
+    (256,) int8 ndarray
+        For the codes from -128 to 127.
+    """
+    codes, limit = np.arange(-128, 128, dtype=np.float64), np.finfo(np.float32).max
+    real = function(x_scale * (codes - x_zero_point)).clip(-limit, limit)
+    return quantize(real.astype(np.float32), scale=scale, zero_point=zero_point)
 
 
 def flatten(x: np.ndarray) -> np.ndarray:

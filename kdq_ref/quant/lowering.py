@@ -206,11 +206,16 @@ def _flatten(step: _Step) -> Op:
 
 
 def _lookup(step: _Step) -> Op:
-    source = step.sources[0]
-    codes = np.arange(-128, 128, dtype=np.float64)
-    real, _ = step.layer.forward(source.scale * (codes - source.zero_point))
-    limit = np.finfo(np.float32).max
-    return infer.Lookup(table=_quantize(real.clip(-limit, limit).astype(np.float32), step.result))
+    source, result = step.sources[0], step.result
+    return infer.Lookup(
+        intref.lookup_table(
+            lambda x: step.layer.forward(x)[0],
+            x_scale=source.scale,
+            x_zero_point=source.zero_point,
+            scale=result.scale,
+            zero_point=result.zero_point,
+        )
+    )
 
 
 _LOWERINGS: dict[type[nn.Layer], Callable[[_Step], Op]] = {

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from kdq_ref import functional, intref
 from kdq_ref.errors import InvalidArgumentError, UnsupportedError
 from kdq_ref.infer import IntGraph, IntNode
 from kdq_ref.infer.graph import INPUT
@@ -31,21 +30,13 @@ from kdq_ref.infer.ops import (
 from kdq_ref.operands import MAX_ADD_MULTIPLIER
 from kdq_ref.rounding import Constants, Requant, Rule
 from kdq_ref.verify.network import Encoding, Network, Node, Weight, code_bounds
+from kdq_ref.verify.tables import FUNCTIONS, table
 
 _NEIGHBOURS = (0, 1, -1, 2, -2)
 """Steps of a float32 from the nearest candidate; two roundings move it no further."""
 
 _INFINITY = float("inf")
 _CLAMPS = ((-_INFINITY, _INFINITY), (0.0, _INFINITY), (0.0, 6.0))
-
-
-_FUNCTIONS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, Any]]] = {
-    "relu": functional.relu_forward,
-    "relu6": functional.relu6_forward,
-    "sigmoid": functional.sigmoid_forward,
-    "tanh": functional.tanh_forward,
-    "hard_swish": functional.hard_swish_forward,
-}
 
 
 def network_of(graph: IntGraph) -> Network:
@@ -242,27 +233,16 @@ def _flatten(
     return {}
 
 
-def _table(name: str, source: Encoding, output: Encoding) -> np.ndarray:
-    """Codes of a function at every code of its input, as lowering makes them : (256,) int8."""
-    codes, limit = np.arange(-128, 128, dtype=np.float64), np.finfo(np.float32).max
-    real: np.ndarray = _FUNCTIONS[name](source.scale * (codes - source.zero_point))[0]
-    return intref.quantize(
-        real.clip(-limit, limit).astype(np.float32),
-        scale=output.scale,
-        zero_point=output.zero_point,
-    )
-
-
 def _lookup(
     node: IntNode, sources: list[Encoding], output: Encoding, shape: tuple[int, ...]
 ) -> dict[str, Any]:
     """Name the function whose codes the table holds, made as lowering makes them."""
     op: Any = node.op
-    for name in _FUNCTIONS:
-        if np.array_equal(_table(name, sources[0], output), op.table):
+    for name, function in FUNCTIONS.items():
+        if np.array_equal(table(function, sources[0], output), op.table):
             return {"operator": name}
     raise UnsupportedError(
-        f"node {node.name!r}: its table is none of {', '.join(_FUNCTIONS)}, which runtimes have"
+        f"node {node.name!r}: its table is none of {', '.join(FUNCTIONS)}, which runtimes have"
     )
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from kdq_ref import infer, intref
+from kdq_ref import infer
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.operands import MAX_ADD_MULTIPLIER
 from kdq_ref.rounding import Requant, Rule, single_rounding
 from kdq_ref.verify.accumulators import weight_of
 from kdq_ref.verify.network import Encoding, Network, Node, code_bounds, real_bounds, value_shapes
+from kdq_ref.verify.tables import FUNCTIONS, table
 
 
 def own_operator(network: Network, node: Node, rule: Rule = single_rounding) -> infer.Op:
@@ -102,24 +103,9 @@ def _flatten(node: Node, sources: list[Encoding], rule: Rule) -> infer.Op:
 
 
 def _lookup(node: Node, sources: list[Encoding], rule: Rule) -> infer.Op:
-    reals = sources[0].scale * (np.arange(-128, 128, dtype=np.float64) - sources[0].zero_point)
-    limit = np.finfo(np.float32).max
-    active = _ACTIVATIONS.get(node.operator, lambda x: x.clip(*real_bounds(node)))(reals)
-    output = node.output
-    return infer.Lookup(
-        intref.quantize(
-            active.clip(-limit, limit).astype(np.float32),
-            scale=output.scale,
-            zero_point=output.zero_point,
-        )
-    )
+    function = FUNCTIONS.get(node.operator, lambda x: x.clip(*real_bounds(node)))
+    return infer.Lookup(table(function, sources[0], node.output))
 
-
-_ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "tanh": np.tanh,
-    "hard_swish": lambda x: x * (x + 3).clip(0, 6) / 6,
-}
 
 _LOWER: dict[str, Callable[[Node, list[Encoding], Rule], infer.Op]] = {
     "dense": _affine,

@@ -52,6 +52,25 @@ def test_lookup_reads_the_entry_of_each_code(seed: int) -> None:
     )
 
 
+@given(
+    st.floats(2.0**-20, 2.0**20, width=32),
+    zero_points,
+    st.floats(2.0**-20, 2.0**20, width=32),
+    zero_points,
+    st.sampled_from([np.tanh, np.square, np.negative, lambda x: 1e300 * x]),
+)
+def test_a_table_is_the_function_of_every_code(x_scale, x_zero_point, scale, zero_point, function):
+    """Dequantized in float64, quantized as anything is; huge values clamp."""
+    table = intref.lookup_table(
+        function, x_scale=x_scale, x_zero_point=x_zero_point, scale=scale, zero_point=zero_point
+    )
+    largest = float(np.finfo(np.float32).max)
+    for code, entry in zip(ALL_CODES.tolist(), table, strict=True):
+        real = float(function(np.float64(x_scale * (code - x_zero_point))))
+        one = np.array([min(max(real, -largest), largest)], np.float32)
+        assert entry == intref.quantize(one, scale=scale, zero_point=zero_point)[0]
+
+
 def test_lookup_refuses_a_short_table() -> None:
     """255 entries do not cover the codes."""
     with pytest.raises(ShapeError, match="table"):

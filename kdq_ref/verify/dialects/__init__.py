@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-
-from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.verify.dialect import Dialect
+from kdq_ref.verify.registry import load
 
 _MODULES = {
     "kdq": "kdq",
@@ -36,8 +34,5 @@ def get_dialect(name: str) -> Dialect:
     InvalidArgumentError
         For an unknown name; the message lists the known ones.
     """
-    if name not in _MODULES:
-        raise InvalidArgumentError(f"unknown dialect {name!r}; choose one of {', '.join(NAMES)}")
-    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    dialect: Dialect = module.DIALECTS[name]
+    dialect: Dialect = load("dialect", name, __name__, _MODULES, "DIALECTS")
     return dialect

@@ -6,10 +6,8 @@ needs none of them.
 
 from __future__ import annotations
 
-import importlib
-
-from kdq_ref.errors import InvalidArgumentError
 from kdq_ref.verify.oracle import Oracle
+from kdq_ref.verify.registry import load
 
 _MODULES = {
     "kdq": "kdq",
@@ -37,8 +35,5 @@ def get_oracle(name: str) -> Oracle:
     InvalidArgumentError
         For an unknown name; the message lists the known ones.
     """
-    if name not in _MODULES:
-        raise InvalidArgumentError(f"unknown runtime {name!r}; choose one of {', '.join(NAMES)}")
-    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    oracle: Oracle = module.ORACLES[name]
+    oracle: Oracle = load("runtime", name, __name__, _MODULES, "ORACLES")
     return oracle

@@ -12,13 +12,14 @@ import click
 from kdq_ref.cli import options, output
 from kdq_ref.errors import FileFormatError
 from kdq_ref.files import write_atomically
-from kdq_ref.rounding import RULES, RULES_16X8, Requant, Rule, page
-from kdq_ref.rounding.difference import compare
+from kdq_ref.rounding import RULES, RULES_16X8, Requant, Requant16x8, Rule, page
+from kdq_ref.rounding.difference import AnyRequant, compare
 from kdq_ref.rounding.reason import derive, reasons
 
 MULTIPLIERS = ("1/2", "1/4", "1/3", "0.7", "0.01", "0.00138", "0x40000000:-9", "0x5A827999:-19")
 """What ``diff`` tries if it is told none."""
 
+_RULES = {**RULES, **RULES_16X8}
 _MANTISSA = re.compile(r"0x([0-9a-f]{1,8}):([+-]?\d{1,2})", re.IGNORECASE)
 
 
@@ -66,7 +67,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    known = [*RULES.values(), *RULES_16X8.values()]
+    known = list(_RULES.values())
     if as_json:
         output.print_json({"rules": [describe(rule) for rule in known]})
         return
@@ -102,11 +103,11 @@ def describe(rule: Rule) -> dict[str, Any]:
 
 
 @command.command("show")
-@click.argument("name", type=click.Choice([*RULES, *RULES_16X8]))
+@click.argument("name", metavar="RULE", type=click.Choice(list(_RULES)))
 @options.json_option
 def show(name: str, as_json: bool) -> None:
     """Show a rule: its formula, and who computes so."""
-    rule = {**RULES, **RULES_16X8}[name]
+    rule = _RULES[name]
     if as_json:
         output.print_json(describe(rule))
         return
@@ -124,8 +125,8 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command("diff")
-@click.argument("a", type=click.Choice(list(RULES)))
-@click.argument("b", type=click.Choice(list(RULES)))
+@click.argument("a", metavar="A", type=click.Choice(list(_RULES)))
+@click.argument("b", metavar="B", type=click.Choice(list(_RULES)))
 @click.option(
     "--multiplier",
     "multipliers",
@@ -146,7 +147,7 @@ def show(name: str, as_json: bool) -> None:
     type=click.IntRange(-128, 127),
     default=0,
     show_default=True,
-    help="Of the output.",
+    help="Of the output; 16x8 has none.",
 )
 @options.json_option
 def diff(
@@ -157,31 +158,40 @@ def diff(
     zero_point: int,
     as_json: bool,
 ) -> None:
-    """Compare the int8 codes of two rules over all 2**32 accumulators, exactly.
+    """Compare the codes of two rules over all 2**32 accumulators of int32, exactly: int8 codes, or
+    int16 codes of two rules of 16x8.
 
     \b
     Examples:
       kdq rules diff double_rounding double_rounding_ties_up --multiplier 0x40000000:-1
+      kdq rules diff reduced_16x8 double_rounding_16x8 --multiplier 0.00138
       kdq rules diff rndnu single_rounding --scales 0.1 0.003 0.7
     """
     if multipliers and scales:
         raise click.UsageError("give --multiplier or --scales, not both")
+    if (a in RULES) is not (b in RULES):
+        raise click.UsageError(
+            f"{a} and {b} cannot be compared: one makes int8 codes, the other int16 codes of 16x8"
+        )
+    if a not in RULES and zero_point:
+        raise click.UsageError("--zero-point: 16x8 is symmetric, its zero point is 0")
     asked: list[tuple[str, tuple[float, float, float]]]
     if scales:
         asked = [(" * ".join(f"{s:g}" for s in scales[:2]) + f" / {scales[2]:g}", scales)]
     else:
         chosen = multipliers or tuple(_Multiplier().convert(m, None, None) for m in MULTIPLIERS)
         asked = [(text, (1.0, number, 1.0)) for text, number in chosen]
-    limit = min(RULES[a].limits[1], RULES[b].limits[1])
+    limit = min(_RULES[a].limits[1], _RULES[b].limits[1])
     if not (multipliers or scales):
         asked = [one for one in asked if one[1][1] < limit]
     report = {
         "a": a,
         "b": b,
+        "codes": "int8" if a in RULES else "int16",
         "zero_point": zero_point,
         "accumulators": 2**32,
         "differences": [
-            difference(RULES[a], RULES[b], text, formed_from, zero_point)
+            difference(_RULES[a], _RULES[b], text, formed_from, zero_point)
             for text, formed_from in asked
         ],
     }
@@ -201,7 +211,7 @@ def difference(
     RangeError, NotFiniteError
         If a rule does not take this multiplier.
     """
-    first, second = (Requant(rule, rule.constants(*scales), zero_point) for rule in (a, b))
+    first, second = (_requant(rule, scales, zero_point) for rule in (a, b))
     found = compare(first, second)
     report: dict[str, Any] = {
         "multiplier": text,
@@ -217,6 +227,13 @@ def difference(
         report["reasons"] = list(reasons(first, second, found.smallest))
         report["steps"] = [str(derive(one, found.smallest)) for one in (first, second)]
     return report
+
+
+def _requant(rule: Rule, scales: tuple[float, float, float], zero_point: int) -> AnyRequant:
+    constants = rule.constants(*scales)
+    if rule.name in RULES_16X8:
+        return Requant16x8(constants, rule=rule)
+    return Requant(rule, constants, zero_point)
 
 
 def _show_difference(report: dict[str, Any]) -> None:
@@ -237,7 +254,9 @@ def _show_difference(report: dict[str, Any]) -> None:
         for one in report["differences"]
     ]
     columns = ("M", "differ", "smallest", "codes there", "largest difference")
-    title = f"{report['a']} against {report['b']}: int8 codes of all 2**32 accumulators"
+    title = (
+        f"{report['a']} against {report['b']}: {report['codes']} codes of all 2**32 accumulators"
+    )
     output.print_table(columns, rows, f"{title}, zero point {report['zero_point']}")
     for one in report["differences"]:
         if one["codes"] is None:

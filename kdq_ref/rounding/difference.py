@@ -6,6 +6,7 @@ falls into a few hundred intervals on which a requantization is constant. Halvin
 finds them in 32 steps; the counts are exact, and take milliseconds.
 
 The one exception is a product that overflows under ``fbgemm``; where that begins is worked out.
+The rules of 16x8 are compared on int32 as well: beyond it, those of int32 biases only wrap around.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import numpy as np
 
 from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.rounding.float32 import fbgemm
+from kdq_ref.rounding.int16x8 import Requant16x8
 from kdq_ref.rounding.requant import Requant
+
+AnyRequant = Requant | Requant16x8
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
@@ -50,18 +54,20 @@ class Difference:
     largest_at: int | None
 
 
-def compare(a: Requant, b: Requant) -> Difference:
+def compare(a: AnyRequant, b: AnyRequant) -> Difference:
     """Compare two requantizations of one channel on every accumulator.
 
     Raises
     ------
     ShapeError
         For constants of more than one channel.
+    InvalidArgumentError
+        For one that makes int8 codes and one that makes int16 codes.
     """
     return compare_all((a, b))[0]
 
 
-def compare_all(requants: Sequence[Requant]) -> list[Difference]:
+def compare_all(requants: Sequence[AnyRequant]) -> list[Difference]:
     """Compare every pair, in the order of :func:`itertools.combinations`.
 
     Raises
@@ -70,6 +76,8 @@ def compare_all(requants: Sequence[Requant]) -> list[Difference]:
     """
     if len(requants) < 2:
         raise InvalidArgumentError("two requantizations are the least that can be compared")
+    if len({type(requant) for requant in requants}) > 1:
+        raise InvalidArgumentError("int8 codes cannot be compared with int16 codes of 16x8")
     starts, lengths, codes = constant_intervals(requants)
     # Of each interval, the accumulator next to zero; and by distance, the positive one first.
     nearest = np.where(starts < 0, starts + lengths - 1, starts)
@@ -98,13 +106,13 @@ def compare_all(requants: Sequence[Requant]) -> list[Difference]:
 
 
 def constant_intervals(
-    requants: Sequence[Requant],
+    requants: Sequence[AnyRequant],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut int32 into intervals on which every requantization gives one code.
 
     Parameters
     ----------
-    requants : sequence of Requant
+    requants : sequence of Requant or Requant16x8
         R of them, of one channel.
 
     Returns
@@ -112,7 +120,8 @@ def constant_intervals(
     starts, lengths : (N,) int64 ndarray
         Interval ``n`` holds ``starts[n] ... starts[n] + lengths[n] - 1``, all of one sign. They
         cover int32 once.
-    codes : (R, N) int8 ndarray
+    codes : (R, N) ndarray
+        int8, or int16 of 16x8.
 
     Raises
     ------
@@ -138,7 +147,7 @@ def constant_intervals(
     return np.concatenate(parts[0]), np.concatenate(parts[1]), np.concatenate(parts[2], axis=1)
 
 
-def _overflow_start(requant: Requant) -> list[int]:
+def _overflow_start(requant: AnyRequant) -> list[int]:
     """The first accumulator from which on a product of fbgemm overflows, if one does."""
     if requant.rule is not fbgemm:
         return []

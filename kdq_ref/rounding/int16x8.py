@@ -45,10 +45,15 @@ def _check_reduced(constants: Constants) -> None:
 
 def _reduced(acc: np.ndarray, constants: Constants) -> np.ndarray:
     operands.check_acc_16x8(acc)
-    reduced = np.minimum((constants.multiplier.astype(np.int64) + 2**15) >> 16, 0x7FFF)
+    reduced = reduced_mantissa(constants)
     shift = 15 - constants.exponent.astype(np.int64)
     # |acc * m'| < 2**62 and the rounding term is at most 2**45: int64 never overflows.
     return (acc * reduced + (np.int64(1) << (shift - 1))) >> shift
+
+
+def reduced_mantissa(constants: Constants) -> np.ndarray:
+    """``m' = min((m + 2**15) >> 16, 0x7FFF)`` : (C,) int64."""
+    return np.minimum((constants.multiplier.astype(np.int64) + 2**15) >> 16, 0x7FFF)
 
 
 def _wrap(acc: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -38,7 +37,6 @@ _NEIGHBOURS = (
     ("qnnpack", "double_rounding", (1.0, 0.7, 1.0)),
     ("fbgemm", "float32_rne", (1.0, 1.5, 1.0)),
 )
-_REACH_16X8 = 2**20
 
 _CELL, _NAME, _LINE, _GAP = 26, 210, 22, 40
 _COLOURS = {-1: "#9ecae1", 0: "#f7f7f7", 1: "#fdae6b"}
@@ -130,23 +128,17 @@ def _reasons() -> str:
 
 
 def _int16x8() -> str:
-    acc = np.arange(-_REACH_16X8, _REACH_16X8)
-    acc = acc[np.lexsort((acc < 0, np.abs(acc)))]
     rows = []
     for text, real, _ in _MULTIPLIERS[:2]:
-        codes = {
-            name: Requant16x8(rule.constants(1.0, real, 1.0), rule=rule).apply(acc)
-            for name, rule in RULES_16X8.items()
-        }
-        for a, b in combinations(codes, 2):
-            where = np.flatnonzero(codes[a] != codes[b])
-            shown = ["none", "", "0"]
-            if len(where):
-                first = where[0]
-                shown = [f"{acc[first]:,}", f"{codes[a][first]} against {codes[b][first]}"]
-                shown.append(f"{len(where):,}")
-            rows.append([text, f"`{a}`", f"`{b}`", *shown])
-    header = ("M", "rule", "rule", "smallest accumulator", "int16 codes", "differ in [-2^20, 2^20)")
+        requants = [
+            Requant16x8(rule.constants(1.0, real, 1.0), rule=rule) for rule in RULES_16X8.values()
+        ]
+        for found in compare_all(requants):
+            smallest = "none" if found.smallest is None else f"{found.smallest:,}"
+            codes = "" if found.codes is None else f"{found.codes[0]} against {found.codes[1]}"
+            names = [f"`{name}`" for name in found.rules]
+            rows.append([text, *names, smallest, codes, f"{found.count:,}"])
+    header = ("M", "rule", "rule", "smallest accumulator", "int16 codes", "differ of 2^32")
     return _table(header, rows)
 
 

@@ -8,11 +8,12 @@ from fractions import Fraction
 import numpy as np
 
 from kdq_ref.errors import ShapeError
+from kdq_ref.rounding.difference import AnyRequant
 from kdq_ref.rounding.fixed_point import double_rounding, double_rounding_ties_up, high_half
 from kdq_ref.rounding.float32_mantissa import qnnpack
-from kdq_ref.rounding.requant import Requant
+from kdq_ref.rounding.int16x8 import double_rounding_16x8, reduced_16x8, reduced_mantissa
 
-_TWICE = (double_rounding, double_rounding_ties_up, qnnpack)
+_TWICE = (double_rounding, double_rounding_ties_up, qnnpack, double_rounding_16x8)
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ class Derivation:
         return f"{line}: {self.result}"
 
 
-def derive(requant: Requant, acc: int) -> Derivation:
+def derive(requant: AnyRequant, acc: int) -> Derivation:
     """Follow one accumulator through the steps of a rule.
 
     Parameters
     ----------
-    requant : Requant
+    requant : Requant or Requant16x8
         Of one channel.
     acc : int
         Inside int32.
@@ -88,9 +89,7 @@ def derive(requant: Requant, acc: int) -> Derivation:
         product = (acc + bias) * held
         value, losses = _in_float32(acc, constants.bias[0], constants.scale[0])
     else:
-        held = Fraction(int(constants.multiplier[0])) * Fraction(2) ** (
-            int(constants.exponent[0]) - 31
-        )
+        held = _fixed_point(requant)
         product = value = acc * held
         losses = []
         if rule in _TWICE:
@@ -106,6 +105,15 @@ def derive(requant: Requant, acc: int) -> Derivation:
         losses = [*losses, f"which does not fit int32 and becomes {result}"]
     code = int(requant.apply(array)[0])
     return Derivation(rule.name, ties, acc, held, product, tuple(losses), value, result, code)
+
+
+def _fixed_point(requant: AnyRequant) -> Fraction:
+    """The multiplier that a mantissa and an exponent stand for."""
+    constants = requant.constants
+    unit = Fraction(2) ** (int(constants.exponent[0]) - 31)
+    if requant.rule is reduced_16x8:
+        return int(reduced_mantissa(constants)[0]) * 2**16 * unit
+    return int(constants.multiplier[0]) * unit
 
 
 def _in_float32(acc: int, bias: np.float32, scale: np.float32) -> tuple[Fraction, list[str]]:
@@ -131,7 +139,7 @@ def _rounded(exact: Fraction, number: float, precision: str) -> tuple[Fraction, 
     return value, lost
 
 
-def reasons(a: Requant, b: Requant, acc: int) -> tuple[str, ...]:
+def reasons(a: AnyRequant, b: AnyRequant, acc: int) -> tuple[str, ...]:
     """Say in words what makes two requantizations of ``acc`` differ; nothing if they do not.
 
     Raises

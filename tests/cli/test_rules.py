@@ -88,6 +88,19 @@ def test_a_multiplier_that_a_rule_does_not_take(invoke) -> None:
     assert "below 2**0" in outcome.stderr
 
 
+def test_rules_of_16x8_are_compared_by_their_own_codes(invoke) -> None:
+    """int16 codes, no zero point, and nothing beside a rule of int8."""
+    names = ("reduced_16x8", "double_rounding_16x8")
+    report = invoke("rules", "diff", *names, "--multiplier", "0.7", "--json").json
+    assert report["codes"] == "int16"
+    assert report["differences"][0]["codes"] == [5735, 5734]
+    assert report["differences"][0]["smallest"] == 8192
+    wrong = invoke("rules", "diff", *names, "--zero-point", 1)
+    assert (wrong.code, "symmetric" in wrong.stderr) == (2, True)
+    wrong = invoke("rules", "diff", "reduced_16x8", "fbgemm")
+    assert (wrong.code, "cannot be compared" in wrong.stderr) == (2, True)
+
+
 def test_the_page_is_renewed_in_place(invoke, tmp_path: Path) -> None:
     """Between the marks, and the picture beside it; without a file, the parts are printed."""
     marks = "".join(f"{page.BEGIN.format(p)} old {page.END.format(p)}" for p in page.render())

@@ -13,8 +13,10 @@ from strategies.rules import held
 from kdq_ref.errors import InvalidArgumentError, ShapeError
 from kdq_ref.rounding import (
     RULES,
+    RULES_16X8,
     Constants,
     Requant,
+    Requant16x8,
     double_rounding,
     fbgemm,
     float32_rne,
@@ -79,13 +81,44 @@ def test_differences_are_those_of_every_accumulator(drawn: list[Requant]) -> Non
             assert difference.largest >= np.abs(codes[a] - codes[b]).max()
 
 
+@given(st.integers(2**30, 2**31 - 1) | st.just(2**30), st.integers(-16, 6))
+def test_differences_of_16x8_are_those_of_every_accumulator(m: int, e: int) -> None:
+    """Counted one by one around zero; beyond, the intervals cover int32 and have one code each."""
+    constants = held(single_rounding, np.array([m]), np.array([e]))
+    drawn = [Requant16x8(constants, rule=rule) for rule in RULES_16X8.values()]
+    starts, lengths, intervals = constant_intervals(drawn)
+    assert lengths.sum() == 2**32
+    inside = starts + np.random.default_rng(m).integers(0, lengths)
+    acc = np.arange(-(2**17), 2**17)
+    acc = acc[np.lexsort((acc < 0, np.abs(acc)))]
+    codes = [requant.apply(acc).astype(int) for requant in drawn]
+    found = compare_all(drawn)
+    for difference, (a, b) in zip(found, combinations(range(3), 2), strict=True):
+        where = np.flatnonzero(codes[a] != codes[b])
+        assert difference.count >= len(where)
+        if len(where):
+            assert difference.smallest == acc[where[0]]
+            assert difference.codes == (codes[a][where[0]], codes[b][where[0]])
+        elif difference.smallest is not None:
+            assert not -(2**17) <= difference.smallest < 2**17
+    for requant, constant in zip(drawn, intervals, strict=True):
+        np.testing.assert_array_equal(requant.apply(inside), constant)
+
+
+def test_int8_is_not_compared_with_int16() -> None:
+    """Different codes by nature."""
+    constants = single_rounding.constants(1, 0.5, 1)
+    with pytest.raises(InvalidArgumentError, match="cannot be compared"):
+        compare(Requant(single_rounding, constants, 0), Requant16x8(constants))
+
+
 def test_it_is_monotone_on_which_this_rests() -> None:
     """A larger accumulator never gets a smaller result, at ties, ends and anywhere."""
     rng = np.random.default_rng(0)
     for e in range(-31, 31):
         acc = rng.integers(INT32_MIN, INT32_MAX, 2000) >> rng.integers(0, 32, 2000)
         acc = np.sort(np.concatenate([acc, acc + 1, [INT32_MIN, -1, 0, 1, INT32_MAX]]))
-        for rule in RULES.values():
+        for rule in (*RULES.values(), *RULES_16X8.values()):
             constants = held(rule, rng.integers(2**30, 2**31, 1), np.array([e]))
             results = rule.apply(acc, constants)
             if rule is fbgemm and constants.scale[0] >= 1:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from strategies.rules import held
 
 from kdq_ref.errors import ShapeError
-from kdq_ref.rounding import RULES, Constants, Requant, fbgemm, single_rounding
+from kdq_ref.rounding import (
+    RULES,
+    RULES_16X8,
+    Constants,
+    Requant,
+    Requant16x8,
+    fbgemm,
+    single_rounding,
+)
 from kdq_ref.rounding.difference import compare_all
 from kdq_ref.rounding.reason import decimal, derive, reasons
 
@@ -48,6 +56,33 @@ def test_the_last_step_makes_the_result(name: str, m: int, e: int, acc: int) -> 
     assert steps.product == acc * steps.multiplier
     assert (steps.value == steps.product) or steps.losses
     assert steps.is_tie == (steps.value % 1 == Fraction(1, 2))
+
+
+@given(
+    st.sampled_from(sorted(RULES_16X8)),
+    st.integers(2**30, 2**31 - 1) | st.just(2**30),
+    st.integers(-31, -1),
+    st.integers(-(2**31), 2**31 - 1) | st.integers(-300, 300),
+)
+def test_the_last_step_makes_the_result_of_16x8(name: str, m: int, e: int, acc: int) -> None:
+    """The reduced multiplier is that of the rule, and counted as one that was held."""
+    rule = RULES_16X8[name]
+    steps = derive(Requant16x8(held(rule, np.array([m]), np.array([e])), rule=rule), acc)
+    assert steps.result == _round(steps.value, steps.ties)
+    assert steps.code == np.clip(steps.result, -(2**15), 2**15 - 1)
+    assert steps.product == acc * steps.multiplier
+    assert (steps.value == steps.product) or steps.losses
+
+
+@pytest.mark.parametrize("real", [0.25, 1 / 3, 0.7, 0.00138, 1.37 * 2.0**-20, 2.0**-24])
+def test_every_difference_of_16x8_has_a_reason(real: float) -> None:
+    """At the smallest accumulator that shows it."""
+    requants = [
+        Requant16x8(rule.constants(1.0, real, 1.0), rule=rule) for rule in RULES_16X8.values()
+    ]
+    for found, (a, b) in zip(compare_all(requants), combinations(requants, 2), strict=True):
+        if found.smallest is not None:
+            assert reasons(a, b, found.smallest)
 
 
 @pytest.mark.parametrize("real", [0.25, 1 / 3, 0.7, 0.00138, 1.37 * 2.0**-20, 2.0**-24])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdq_ref.rounding import Constants, Rule, qnnpack, rndnu
+from kdq_ref.rounding import Constants, Rule, qnnpack, reduced_16x8, rndnu
 
 SHORT = (qnnpack, rndnu)
 """Rules with a mantissa of 24 bits."""
@@ -15,6 +15,7 @@ def held(rule: Rule, multiplier: np.ndarray, exponent: np.ndarray) -> Constants:
     multiplier, exponent = np.asarray(multiplier, np.int64), np.asarray(exponent, np.int64)
     if rule in SHORT:
         multiplier = multiplier // 128 * 128
+    if rule in (*SHORT, reduced_16x8):
         exponent = np.minimum(exponent, int(np.log2(rule.limits[1])))
     real = multiplier * 2.0 ** (exponent - 31.0)
     return Constants(

@@ -118,7 +118,9 @@ def command(
 def _chosen_isas(isas: str | None) -> tuple[str, ...]:
     if isas is None:
         return kernels.available_isas() if kernels.core_available() else ()
-    names = tuple(dict.fromkeys(isas.split(",")))
+    names = tuple(dict.fromkeys(name for name in isas.split(",") if name))
+    if not names:
+        raise click.UsageError(f"--isa {isas!r} names no instruction set.")
     for name in names:
         kernel_for(name)
     return names

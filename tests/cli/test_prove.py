@@ -123,6 +123,7 @@ def test_the_digits_student(invoke, integers: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (("--isa", ",,"), 2, "names no instruction set"),
         (("--isa", "mmx"), 1, "mmx" if kernels.core_available() else "the C core is not"),
         (("--runtime", "tvm"), 2, "tvm"),
         (("--images", "a", "--data", "digits"), 2, "not both"),

@@ -17,7 +17,7 @@ from kdq_ref.verify.kernel.scale_defects import finish_defects, scale_defects
 from kdq_ref.verify.kernel.sum_defects import sum_defects
 from kdq_ref.verify.kernel.trial import Call
 
-_LONGEST_PAIRS = 6.0  # seconds
+_LONGEST_PAIRS = 6.0  # seconds of this process, however busy the machine
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,14 @@ class Explanation:
     defects : tuple of Defect
     wrong, right : int
         Results that it reproduces: those that were wrong, and those that were right.
+    undefined : int
+        Results of calls that it does not describe.
     """
 
     defects: tuple[Defect, ...]
     wrong: int
     right: int
+    undefined: int
 
     @property
     def steps(self) -> dict[str, Step]:
@@ -121,10 +124,10 @@ def _consistent(
     right: Sequence[Observation],
     seconds: float,
 ) -> list[Explanation]:
-    until = time.monotonic() + seconds
+    until = time.process_time() + seconds
     found = []
     for defects in candidates:
-        if time.monotonic() > until:
+        if time.process_time() > until:
             break
         steps = {name: step for defect in defects for name, step in defect.steps.items()}
         told = []
@@ -134,8 +137,9 @@ def _consistent(
                 break
         else:
             # Where it is not defined, a model cannot be refuted: that must be the exception.
-            if told[: len(wrong)].count(True) > len(wrong) // 2:
-                found.append(Explanation(defects, told[: len(wrong)].count(True), len(right)))
+            explained, kept = told[: len(wrong)].count(True), told[len(wrong) :].count(True)
+            if explained > len(wrong) // 2:
+                found.append(Explanation(defects, explained, kept, told.count(None)))
     return found
 
 

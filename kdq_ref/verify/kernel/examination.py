@@ -55,7 +55,7 @@ class Examination:
         self.runner = Runner(target, limit)
         self._start = time.monotonic()
         self._until = self._start + seconds
-        self._examiner = Examiner(self.runner, abi, rule, seed, shrinking=max(0.5, seconds / 4))
+        self._examiner = Examiner(self.runner, abi, rule, seed, shrinking=max(3.0, seconds / 4))
         self._stages: dict[str, int] = {}
         self._outputs = 0
         self._refused = 0

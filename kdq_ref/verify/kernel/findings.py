@@ -225,7 +225,8 @@ class Examiner:
 
 def _agreement(chosen: Explanation) -> str:
     counts = f"{chosen.wrong} wrong and {chosen.right} right results"
-    return f"a model of that returns the same bits for all {counts}"
+    outside = f" ({chosen.undefined} calls are outside the model)" if chosen.undefined else ""
+    return f"a model of that returns the same bits for all {counts}{outside}"
 
 
 def _alone(call: Call) -> Trial:

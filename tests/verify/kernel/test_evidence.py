@@ -33,7 +33,7 @@ def test_a_rule_is_counted_over_four_million_outputs(layers: Path) -> None:
     abi = get_abi("requantize")
     runner = Runner(Library(layers, "wrong_ties_up", abi), 60.0)
     (ties_up,) = [d for d in scale_defects() if d.name == "rule_double_rounding_ties_up"]
-    words, lines = evidence.supporting(runner, abi, RULE, 0, Explanation((ties_up,), 1, 1))
+    words, lines = evidence.supporting(runner, abi, RULE, 0, Explanation((ties_up,), 1, 1, 0))
     assert words == ""
     equal, differs = lines
     assert equal.startswith("equal to `double_rounding_ties_up` on 4,194,304 of 4,194,304 cases")
@@ -47,7 +47,7 @@ def test_a_wrong_explanation_would_show(layers: Path, monkeypatch: pytest.Monkey
     abi = get_abi("requantize")
     runner = Runner(Library(layers, "wrong_ties_up", abi), 60.0)
     (other,) = [d for d in scale_defects() if d.name == "rule_single_rounding"]
-    lines = evidence.rule_evidence(runner, abi, RULE, 0, Explanation((other,), 1, 1))
+    lines = evidence.rule_evidence(runner, abi, RULE, 0, Explanation((other,), 1, 1, 0))
     assert "of 524,288 cases" in lines[0]
     assert "on 524,288 of" not in lines[0]
 

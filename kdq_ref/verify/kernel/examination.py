@@ -144,8 +144,13 @@ class Examination:
 
     def _threads(self) -> list[Finding]:
         """Calls at once that were right one after the other."""
+        took = 0.0  # of the shortest calls, one after the other
         for longer, rounds in _RACES:
+            if took * longer > self.runner.limit / 2:
+                break  # at once on one processor, such calls might be taken for a hang
+            start = time.monotonic()
             record = self._observe("threads", long_problems(self.abi, self.rule, self.seed, longer))
+            took = took or time.monotonic() - start
             if findings := self._judge(record):
                 return findings
             calls = [record.calls[n] for n in record.of("done")]

@@ -46,6 +46,9 @@ def test_every_defect_is_recognised(name: str) -> None:
         shown += 1
         explanations = explain(seen, ABIS[name])
         assert defect.words in [explanation.words for explanation in explanations]
+        for explanation in explanations:
+            counts = explanation.wrong, explanation.right, explanation.undefined
+            assert sum(counts) == len(seen)
     assert shown > 0.5 * len(defects_for(ABIS[name]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,18 @@ def test_what_only_a_search_finds_is_found() -> None:
     assert not verdict.passed
     assert verdict.stages["drawn calls"] > 0
     assert verdict.findings[0].problem.sizes["k"] == 13
+
+
+def test_a_slow_kernel_does_not_hang() -> None:
+    """Calls 32 times as long would take longer than the limit: they are not made."""
+
+    def slow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        time.sleep(2e-7 * a.size * b.shape[1])
+        return intref.gemm(a, b)
+
+    verdict = verify_callable(slow, abi="gemm_s8s8s32", seconds=0, limit=1.0)
+    assert verdict.passed, verdict.lines()
+    assert verdict.stages["threads"] == 4 + 20 * 4
 
 
 @pytest.mark.parametrize("longer", [1, 32])

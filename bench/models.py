@@ -13,9 +13,8 @@ import numpy as np
 from bench import networks
 from bench.cases import CONV_BATCHES, SCALING_BATCH, Case, Conv, Gemm
 from kdq_ref import infer, intref, nn, quant
-from kdq_ref.quant.stages import split_stages
 from kdq_ref.rounding import Requant, float32_rne, get_rule
-from kdq_ref.verify.from_graph import describe
+from kdq_ref.verify.int_network import network_of
 from kdq_ref.verify.network import Network
 
 _INPUT_SCALE, _INPUT_ZERO_POINT, _OUTPUT_ZERO_POINT = float(np.float32(0.02)), 3, -5
@@ -33,10 +32,6 @@ class Model:
         With the rule we are timed with.
     reference : IntGraph
         The same scales and integers under ``float32_rne``: what the peers should compute.
-    weight_scales : dict of str to (C,) float32 ndarray
-        Scales of the weights of every affine node of either graph.
-    layers : dict of str to nn.Layer
-        The float layer of every node, by the node's name.
     float_graph : nn.Graph
         The network before it was quantized, batch norm folded.
     codes : (B, *input_shape) int8 ndarray
@@ -45,8 +40,6 @@ class Model:
 
     graph: infer.IntGraph
     reference: infer.IntGraph
-    weight_scales: dict[str, np.ndarray]
-    layers: dict[str, nn.Layer]
     float_graph: nn.Graph
     codes: np.ndarray
 
@@ -59,7 +52,7 @@ class Model:
         UnsupportedError
             For what only we have.
         """
-        return describe(self.reference, self.weight_scales, self.layers)
+        return network_of(self.reference)
 
     @cached_property
     def expected(self) -> np.ndarray:
@@ -199,8 +192,6 @@ def _single(
     return Model(
         graph=graph(get_rule(rule)),
         reference=graph(float32_rne),
-        weight_scales={"y": scales},
-        layers={"y": layer},
         float_graph=nn.Sequential(input_shape, [("y", layer)]),
         codes=codes,
     )
@@ -213,16 +204,9 @@ def _network(name: str, rule: str) -> Model:
     images = networks.images(folded.input_shape, SCALING_BATCH, rng)
     spec = quant.calibrate(folded, images[:64])
     graph = quant.lower(folded, spec, rule)
-    stages = split_stages(folded)
     return Model(
         graph=graph,
         reference=quant.lower(folded, spec, float32_rne),
-        weight_scales={
-            stage.name: np.asarray(spec.weights[stage.node.name], np.float32)
-            for stage in stages
-            if stage.affine
-        },
-        layers={stage.name: stage.node.layer for stage in stages},
         float_graph=folded,
         codes=intref.quantize(images, scale=graph.input_scale, zero_point=graph.input_zero_point),
     )

@@ -7,6 +7,8 @@
  *                         = (hi32((acc << l) * m) + 2^(r-1)) >> r
  *       since dividing by 2^32 first and flooring changes nothing (r >= 1: the rounding term is a
  *       multiple of 2^32 in the same scale). hi32 is at most 2^30, so 32 bits hold the sum.
+ *       One shuffle takes the high halves of even and odd products; it leaves channels in the order
+ *       0 2 1 3, in which the constants are held too, and one shuffle of bytes at the end undoes it.
  *   (2) double_rounding   h = hi32(2 * ((acc << max(e,0)) * m + 2^30)), then the definition, in 32 bits
  *   (3) float32_rne       as the definition; vcvtps2dq rounds half to even
  *
@@ -52,6 +54,9 @@ static inline __m256i or_same(const int32_t *from, int64_t step, __m256i mask, i
     return _mm256_set1_epi32(kdq_load_32(from)); /* it may be a float */
 }
 
+/* Channels 0 2 1 3, 4 6 5 7: as the high halves of products come out of high_product, and back. */
+static inline __m256i even_first(__m256i x) { return _mm256_shuffle_epi32(x, 0xd8); }
+
 static inline struct constants prepare(const kdq_requant *q, int64_t step, const int32_t *bias,
                                        int64_t c, __m256i mask, int whole) {
     const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi32(1);
@@ -78,13 +83,14 @@ static inline struct constants prepare(const kdq_requant *q, int64_t step, const
         k.mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, k.right), one);
         k.round = _mm256_srli_epi32(k.mask, 1);
     }
+    k.right = even_first(k.right), k.round = even_first(k.round), k.mask = even_first(k.mask);
     k.left = _mm256_min_epi32(k.left, _mm256_set1_epi32(MAX_LEFT));
     k.lowest = _mm256_srav_epi32(_mm256_set1_epi32(INT32_MIN), k.left);
     k.highest = _mm256_srav_epi32(_mm256_set1_epi32(INT32_MAX), k.left);
     return k;
 }
 
-/* The high halves of 8 products, after adding `round` to and doubling them if `doubled`. */
+/* The high halves of 8 products, even_first, after adding half to and doubling them if `doubled`. */
 static inline __m256i high_product(__m256i acc, const struct constants *k, int doubled) {
     __m256i even = _mm256_mul_epi32(acc, k->m);
     __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(acc, 32), k->m_odd);
@@ -93,12 +99,17 @@ static inline __m256i high_product(__m256i acc, const struct constants *k, int d
         even = _mm256_slli_epi64(_mm256_add_epi64(even, half), 1);
         odd = _mm256_slli_epi64(_mm256_add_epi64(odd, half), 1);
     }
-    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    return _mm256_castps_si256(
+        _mm256_shuffle_ps(_mm256_castsi256_ps(even), _mm256_castsi256_ps(odd), 0xdd));
 }
 
-/* rule(acc + bias) of 8 channels; shifts: whether any of them shifts left. */
-static inline __m256i apply(int rule, int shifts, const struct constants *k, __m256i acc) {
-    acc = _mm256_add_epi32(acc, k->bias);
+/* rule(acc + bias) of 8 channels, even_first but for float32_rne; shifts: whether any of them shifts
+ * left; biased: whether there is a bias. */
+static inline __m256i apply(int rule, int shifts, int biased, const struct constants *k,
+                            __m256i acc) {
+    if (biased) {
+        acc = _mm256_add_epi32(acc, k->bias);
+    }
     if (rule == KDQ_FLOAT32_RNE) {
         const __m256 limit = _mm256_set1_ps(512.0f);
         __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), k->scale);
@@ -124,12 +135,16 @@ struct clamp {
 };
 
 /* 16 channels of two rows, as int32, to 32 bytes: those of the first row, then of the second. */
-static inline __m256i to_int8(const struct clamp *clamp, __m256i a0, __m256i a1, __m256i b0,
-                              __m256i b1) {
+static inline __m256i to_int8(const struct clamp *clamp, int rule, __m256i a0, __m256i a1,
+                              __m256i b0, __m256i b1) {
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m128i four = _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
     const __m256i a = _mm256_adds_epi16(_mm256_packs_epi32(a0, a1), clamp->zero_point);
     const __m256i b = _mm256_adds_epi16(_mm256_packs_epi32(b0, b1), clamp->zero_point);
-    const __m256i y = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
+    __m256i y = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
+    if (rule != KDQ_FLOAT32_RNE) {
+        y = _mm256_shuffle_epi8(y, _mm256_broadcastsi128_si256(four));
+    }
     return _mm256_min_epi8(_mm256_max_epi8(y, clamp->low), clamp->high);
 }
 
@@ -145,37 +160,40 @@ static inline void store(int8_t *y, __m128i bytes, int64_t channels, int whole) 
 
 /* All rows of at most 16 channels. */
 static inline __attribute__((always_inline)) void group(
-    int rule, int shifts, int whole, const struct constants *k0, const struct constants *k1,
-    const __m256i *mask, const struct clamp *clamp, int64_t rows, int64_t channels,
-    const int32_t *acc, int64_t ld_acc, int8_t *y, int64_t ld_y) {
+    int rule, int shifts, int biased, int whole, const struct constants *k0,
+    const struct constants *k1, const __m256i *mask, const struct clamp *clamp, int64_t rows,
+    int64_t channels, const int32_t *acc, int64_t ld_acc, int8_t *y, int64_t ld_y) {
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2, acc += 2 * ld_acc, y += 2 * ld_y) {
         const int32_t *next = acc + ld_acc;
-        const __m256i a0 = apply(rule, shifts, k0, load(acc, mask[0], whole));
-        const __m256i a1 = apply(rule, shifts, k1, load(acc + LANES, mask[1], whole));
-        const __m256i b0 = apply(rule, shifts, k0, load(next, mask[0], whole));
-        const __m256i b1 = apply(rule, shifts, k1, load(next + LANES, mask[1], whole));
-        const __m256i bytes = to_int8(clamp, a0, a1, b0, b1);
+        const __m256i a0 = apply(rule, shifts, biased, k0, load(acc, mask[0], whole));
+        const __m256i a1 = apply(rule, shifts, biased, k1, load(acc + LANES, mask[1], whole));
+        const __m256i b0 = apply(rule, shifts, biased, k0, load(next, mask[0], whole));
+        const __m256i b1 = apply(rule, shifts, biased, k1, load(next + LANES, mask[1], whole));
+        const __m256i bytes = to_int8(clamp, rule, a0, a1, b0, b1);
         store(y, _mm256_castsi256_si128(bytes), channels, whole);
         store(y + ld_y, _mm256_extracti128_si256(bytes, 1), channels, whole);
     }
     if (r < rows) {
-        const __m256i a0 = apply(rule, shifts, k0, load(acc, mask[0], whole));
-        const __m256i a1 = apply(rule, shifts, k1, load(acc + LANES, mask[1], whole));
-        const __m256i bytes = to_int8(clamp, a0, a1, a0, a1);
+        const __m256i a0 = apply(rule, shifts, biased, k0, load(acc, mask[0], whole));
+        const __m256i a1 = apply(rule, shifts, biased, k1, load(acc + LANES, mask[1], whole));
+        const __m256i bytes = to_int8(clamp, rule, a0, a1, a0, a1);
         store(y, _mm256_castsi256_si128(bytes), channels, whole);
     }
 }
 
-#define ROWS(RULE, SHIFTS, WHOLE)                                                                 \
-    group(RULE, SHIFTS, WHOLE, &k0, &k1, mask, &clamp, rows, count, acc + c, ld_acc, y + c, ld_y)
+#define ROWS(RULE, SHIFTS, BIASED, WHOLE)                                                         \
+    group(RULE, SHIFTS, BIASED, WHOLE, &k0, &k1, mask, &clamp, rows, count, acc + c, ld_acc,      \
+          y + c, ld_y)
 #define RULE(RULE)                                                                                \
     if (shifts) {                                                                                 \
-        ROWS(RULE, 1, 0);                                                                         \
-    } else if (count == GROUP) {                                                                  \
-        ROWS(RULE, 0, 1);                                                                         \
+        ROWS(RULE, 1, 1, 0);                                                                      \
+    } else if (count < GROUP) {                                                                   \
+        ROWS(RULE, 0, 1, 0);                                                                      \
+    } else if (bias != NULL) {                                                                    \
+        ROWS(RULE, 0, 1, 1);                                                                      \
     } else {                                                                                      \
-        ROWS(RULE, 0, 0);                                                                         \
+        ROWS(RULE, 0, 0, 1);                                                                      \
     }
 
 static void by_channels(const kdq_requant *q, int64_t rows, int64_t channels, const int32_t *acc,

@@ -118,7 +118,7 @@ def command(
 def _chosen_isas(isas: str | None) -> tuple[str, ...]:
     if isas is None:
         return kernels.available_isas() if kernels.core_available() else ()
-    names = tuple(dict.fromkeys(name for name in isas.split(",") if name))
+    names = tuple(dict.fromkeys(name.strip() for name in isas.split(",") if name.strip()))
     if not names:
         raise click.UsageError(f"--isa {isas!r} names no instruction set.")
     for name in names:

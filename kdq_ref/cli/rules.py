@@ -257,7 +257,9 @@ def _show_difference(report: dict[str, Any]) -> None:
     title = (
         f"{report['a']} against {report['b']}: {report['codes']} codes of all 2**32 accumulators"
     )
-    output.print_table(columns, rows, f"{title}, zero point {report['zero_point']}")
+    if report["codes"] == "int8":
+        title += f", zero point {report['zero_point']}"
+    output.print_table(columns, rows, title)
     for one in report["differences"]:
         if one["codes"] is None:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import shlex
 from pathlib import Path
 
 import click
@@ -10,7 +12,7 @@ from kdq_ref.cli import options, output
 from kdq_ref.files import write_atomically
 from kdq_ref.rounding import RULES
 from kdq_ref.verify.kernel import ABIS, LIMIT, SECONDS, Verdict, asset, verify_library
-from kdq_ref.verify.kernel.reproducer import reproducer
+from kdq_ref.verify.kernel.reproducer import MADE_BY, reproducer
 
 WRONG = 1
 
@@ -95,8 +97,8 @@ def command(
         raise click.UsageError(
             f"--reproducer writes a C file: give a name in .c, not {reproducer_file}."
         )
-    if reproducer_file is not None and not reproducer_file.absolute().parent.is_dir():
-        raise click.UsageError(f"--reproducer: there is no folder {reproducer_file.parent}.")
+    if reproducer_file is not None:
+        _check_place(reproducer_file)
     verdict = verify_library(
         lib, symbol, abi=abi, rule=rule, seconds=seconds, seed=seed, limit=limit
     )
@@ -108,9 +110,24 @@ def command(
         for line in verdict.lines():
             output.print_line(line)
         for path in written:
-            output.print_line(f"reproducer: {path} (cc -o reproduce {path} -ldl -lpthread)")
+            compile_it = shlex.join(["cc", "-o", "reproduce", str(path), "-ldl", "-lpthread"])
+            output.print_line(f"reproducer: {path} ({compile_it})")
     if not verdict.passed:
         raise click.exceptions.Exit(WRONG)
+
+
+def _check_place(first: Path) -> None:
+    """A reproducer goes to an existing folder, and replaces nothing but a reproducer.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if not first.absolute().parent.is_dir():
+        raise click.UsageError(f"--reproducer: there is no folder {first.parent}.")
+    for path in (first, *first.absolute().parent.glob(f"{glob.escape(first.stem)}-*.c")):
+        if path.exists() and not path.read_bytes().startswith(MADE_BY.encode()):
+            raise click.UsageError(f"--reproducer: {path} was not made by kdq verify; it stays.")
 
 
 def _write(verdict: Verdict, first: Path, lib: Path, symbol: str, limit: float) -> list[Path]:

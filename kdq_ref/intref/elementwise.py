@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kdq_ref import operands
+from kdq_ref.errors import ShapeError
 from kdq_ref.intref.quantization import quantize
 from kdq_ref.rounding import Requant, channels_of
 
@@ -96,9 +97,19 @@ def lookup_table(
     -------
     (256,) int8 ndarray
         For the codes from -128 to 127.
+
+    Raises
+    ------
+    DTypeError, RangeError, ShapeError, NotFiniteError
     """
+    operands.check_scale(x_scale)
+    x_zero_point = operands.check_zero_point("x_zero_point", x_zero_point)
     codes, limit = np.arange(-128, 128, dtype=np.float64), np.finfo(np.float32).max
-    real = function(x_scale * (codes - x_zero_point)).clip(-limit, limit)
+    with np.errstate(over="ignore"):
+        real = np.asarray(function(x_scale * (codes - x_zero_point)), np.float64)
+    if real.shape != codes.shape:
+        raise ShapeError(f"the function must return (256,) values, got shape {real.shape}")
+    real = real.clip(-limit, limit)
     return quantize(real.astype(np.float32), scale=scale, zero_point=zero_point)
 
 

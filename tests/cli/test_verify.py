@@ -38,6 +38,17 @@ def test_a_wrong_kernel_is_a_verdict_and_a_file(
     assert "* your requantization is `double_rounding`" in outcome.stdout
     assert f"reproducer: {target}" in outcome.stdout
     assert '#define SYMBOL "example_gemm"' in target.read_text()
+    assert _verify(invoke, example_library, "--reproducer", target).code == 1  # it is ours
+
+
+def test_a_file_of_the_users_is_not_replaced(invoke, example_library: Path, tmp_path: Path) -> None:
+    """Neither by the first reproducer nor by a further one."""
+    for taken in ("mine.c", "mine-2.c"):
+        (tmp_path / taken).write_text("int mine;")
+        outcome = _verify(invoke, example_library, "--reproducer", tmp_path / "mine.c")
+        assert (outcome.code, f"{taken} was not made by" in outcome.stderr) == (2, True)
+        assert (tmp_path / taken).read_text() == "int mine;"
+        (tmp_path / taken).unlink()
 
 
 def test_json_is_one_object(invoke, example_library: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdq_ref import intref
-from kdq_ref.errors import DTypeError, RangeError, ShapeError
+from kdq_ref.errors import DTypeError, NotFiniteError, RangeError, ShapeError
 from kdq_ref.rounding import RULES, Requant
 
 ALL_CODES = np.arange(-128, 128).astype(np.int8)
@@ -66,9 +66,23 @@ def test_a_table_is_the_function_of_every_code(x_scale, x_zero_point, scale, zer
     )
     largest = float(np.finfo(np.float32).max)
     for code, entry in zip(ALL_CODES.tolist(), table, strict=True):
-        real = float(function(np.float64(x_scale * (code - x_zero_point))))
+        with np.errstate(over="ignore"):
+            real = float(function(np.float64(x_scale * (code - x_zero_point))))
         one = np.array([min(max(real, -largest), largest)], np.float32)
         assert entry == intref.quantize(one, scale=scale, zero_point=zero_point)[0]
+
+
+def test_a_table_needs_a_scale_a_code_and_a_value_for_each() -> None:
+    """Typed errors, before a table of nonsense."""
+    keywords = {"x_scale": 1.0, "x_zero_point": 0, "scale": 1.0, "zero_point": 0}
+    with pytest.raises(RangeError, match="scale"):
+        intref.lookup_table(np.tanh, **keywords | {"x_scale": -1.0})
+    with pytest.raises(RangeError, match="x_zero_point"):
+        intref.lookup_table(np.tanh, **keywords | {"x_zero_point": 1000})
+    with pytest.raises(ShapeError, match="256"):
+        intref.lookup_table(lambda x: x[:5], **keywords)
+    with pytest.raises(NotFiniteError):
+        intref.lookup_table(lambda x: x * np.nan, **keywords)
 
 
 def test_lookup_refuses_a_short_table() -> None:

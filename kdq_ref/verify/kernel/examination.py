@@ -56,7 +56,7 @@ class Examination:
         self._start = time.monotonic()
         self._until = self._start + seconds
         self._examiner = Examiner(self.runner, abi, rule, seed, shrinking=max(3.0, seconds / 4))
-        self._stages: dict[str, int] = {}
+        self._stages = dict.fromkeys(_stages(rule), 0)
         self._outputs = 0
         self._refused = 0
 
@@ -96,7 +96,7 @@ class Examination:
 
     def _count(self, stage: str, outcomes: Sequence[Outcome]) -> None:
         made = sum(outcome.kind != "skipped" for outcome in outcomes)
-        self._stages[stage] = self._stages.get(stage, 0) + made
+        self._stages[stage] += made
         self._outputs += sum(out.size for outcome in outcomes for out in outcome.outputs)
         self._refused += sum(outcome.kind == "refused" for outcome in outcomes)
 
@@ -137,6 +137,7 @@ class Examination:
             )
 
         if not available():
+            del self._stages["hypothesis"]
             self._stages["hypothesis, which is not installed"] = 0
             return []
         problem = failing_example(self.abi, self.rule, fails, self._until, self.seed)
@@ -160,12 +161,18 @@ class Examination:
         return []
 
 
+def _stages(rule: Rule | None) -> tuple[str, ...]:
+    """Every stage, in order."""
+    sweeps = () if rule is None else ("rounding sweeps",)
+    return ("boundary grid", "threads", *sweeps, "drawn calls", "hypothesis")
+
+
 def _refusals(record: Record) -> str:
     """Which calls are refused, in words, if they have something in common."""
     refused = set(record.of("refused"))
     made = [n for n, outcome in enumerate(record.outcomes) if outcome.kind != "skipped"]
     symptom = common_symptom([record.calls[n] for n in made], [n in refused for n in made])
-    return "" if symptom is None else f", {symptom.words}"
+    return "" if symptom is None else f", of the boundary grid those {symptom.words}"
 
 
 def long_problems(abi: Abi, rule: Rule | None, seed: int, longer: int) -> list[Problem]:
@@ -179,4 +186,6 @@ def long_problems(abi: Abi, rule: Rule | None, seed: int, longer: int) -> list[P
         height = 20 * longer
         g = Geometry(size=(height, 20), channels=(16, 2 if abi.depthwise else 16))
         return [convolution(chooser, abi, rule, g, why) for _ in range(2)]
+    # Not as much longer: a case is written out as a C file.
+    longer = min(longer, 4)
     return [requantize(chooser, abi, rule, (rows * longer, 256), why) for rows in (256, 200)]

@@ -106,7 +106,7 @@ class Examiner:
                 yield Finding(fault.cause, fault.words, tuple(evidence), _alone(fault.call))
 
     def _other_endings(self, record: Record) -> Iterator[Finding]:
-        for kind in ("hang", "exit", "raised", "returned"):
+        for kind in ("hang", "exit", "raised", "returned", "refused late"):
             numbers = record.of(kind)
             if not numbers:
                 continue
@@ -123,9 +123,10 @@ class Examiner:
                 "exit": f"ends the process: exit({outcome.number})",
                 "raised": outcome.text,
                 "returned": f"returns {outcome.number}, which is neither 0 nor KDQ_ABI_UNSUPPORTED",
+                "refused late": "returns KDQ_ABI_UNSUPPORTED after it has written",
             }[kind]
             text = _text(outcome) if kind == "exit" else ()
-            yield Finding(kind, words, (*evidence, *text), _alone(call))
+            yield Finding(kind.replace(" ", "_"), words, (*evidence, *text), _alone(call))
 
     def _changed_inputs(self, record: Record) -> Iterator[Finding]:
         numbers = [n for n in record.of("done") if record.outcomes[n].changed]
@@ -225,7 +226,7 @@ class Examiner:
 
 def _agreement(chosen: Explanation) -> str:
     counts = f"{chosen.wrong} wrong and {chosen.right} right results"
-    outside = f" ({chosen.undefined} calls are outside the model)" if chosen.undefined else ""
+    outside = f" ({chosen.undefined} call(s) outside the model)" if chosen.undefined else ""
     return f"a model of that returns the same bits for all {counts}{outside}"
 
 

@@ -93,7 +93,7 @@ class Function:
 def _described(result: object) -> str:
     if isinstance(result, np.ndarray):
         return f"an array of {result.dtype}, shape {result.shape}"
-    return "None" if result is None else f"a {type(result).__name__}"
+    return "None" if result is None else type(result).__name__
 
 
 def _view(ready: Prepared, name: str) -> np.ndarray:

@@ -110,7 +110,10 @@ def convolution_grid(chooser: Chooser, abi: Abi, rule: Rule) -> list[Problem]:
         for pair in channels:
             add(replace(base, channels=pair), "channels around vectors")
             add(replace(base, channels=pair, kernel=(1, 1), padding=(0, 0, 0, 0)), "1 x 1 windows")
-    for width in (1, 2, 3, 7, 8, 9, 16, 17):
+    for pair in ((257, 1), (3, 257)):
+        flat = replace(base, size=(2, 1), kernel=(1, 1), padding=(0, 0, 0, 0))
+        add(replace(flat, channels=pair), "more than a byte counts")
+    for width in (1, 2, 3, 7, 8, 9, 16, 17, 257):
         add(replace(base, size=(3, width)), "images of all widths")
         add(replace(base, size=(width, 3)), "images of all heights")
     for kernel in ((1, 3), (3, 1), (2, 2), (5, 5), (2, 3)):

@@ -83,7 +83,12 @@ class Library:
     def _load(self) -> None:
         if self._function is None:
             library = _open(self.path)
-            self._function = ctypes.cast(_find(library, self.symbol), ctypes.c_void_p)
+            found = _find(library, self.symbol)
+            if found is None:
+                raise OSError(
+                    f"{self.path} was replaced: it has no symbol {self.symbol!r} any more"
+                )
+            self._function = ctypes.cast(found, ctypes.c_void_p)
             self._scratch = _find(library, self.symbol + SCRATCH_SUFFIX)
             if self._scratch is not None:
                 self._scratch.restype = ctypes.c_int64
@@ -127,6 +132,8 @@ def _find(library: ctypes.CDLL, symbol: str) -> Any:
 
 
 def _check_file(path: Path) -> None:
+    if path.exists() and not path.is_file():  # opening a FIFO would wait
+        raise KernelUnavailableError(f"{path} is no file; --lib must name a shared library")
     try:
         with path.open("rb") as file:
             head = file.read(20)

@@ -75,6 +75,8 @@ def gemm_grid(chooser: Chooser, abi: Abi, rule: Rule | None) -> list[Problem]:
                 add((*base[:axis], edge, *base[axis + 1 :]), "sizes around tiles")
     for k in _LONG:
         add((3, 5, k), "long sums")
+    for size in ((2, 257, 3), (257, 2, 3), (1, 600, 4)):
+        add(size, "more than a byte counts")
     for gaps in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (3, 5, 7), (16, 0, 0), (0, 64, 0), (0, 0, 33)):
         for size in ((3, 5, 7), (4, 8, 16), (5, 17, 9)):
             add(size, "rows with gaps", gaps=gaps)
@@ -86,8 +88,11 @@ def gemm_grid(chooser: Chooser, abi: Abi, rule: Rule | None) -> list[Problem]:
         add((4, 9, k), "small codes", kinds=("small", "small"))
     if rule is not None:
         for zero_point in zero_points(abi.data):
-            for k in (1, 5, 16):
-                add((3, 4, k), "zero points", zero_point=zero_point, plain=True)
+            for size in ((3, 4, 1), (3, 4, 5), (3, 4, 16), (1, 16, 8), (1, 32, 33), (4, 16, 7)):
+                add(size, "zero points", zero_point=zero_point, plain=True)
+            for kind in ("low", "high"):  # sums of weights that leave int16
+                kinds = ("any", kind)
+                add((2, 3, 300), "zero points", zero_point=zero_point, kinds=kinds, plain=True)
     for _ in range(40):
         drawn_gaps = [chooser.of((0, 0, 1, 6)) for _ in range(3)]
         drawn_size = [chooser.of(EDGES[:14]) for _ in range(3)]
@@ -139,6 +144,8 @@ def requantize_grid(chooser: Chooser, abi: Abi, rule: Rule) -> list[Problem]:
     for edge in (*EDGES, 127, 129):
         for size in ((1, edge), (3, edge), (edge, 3), (edge, 16)):
             problems.append(requantize(chooser, abi, rule, size, "sizes around vectors"))
+    for size in ((2, 257), (257, 2)):
+        problems.append(requantize(chooser, abi, rule, size, "more than a byte counts"))
     for gaps in ((1, 0), (0, 1), (3, 5), (16, 16)):
         for size in ((3, 5), (4, 16), (5, 17)):
             problems.append(requantize(chooser, abi, rule, size, "rows with gaps", gaps))

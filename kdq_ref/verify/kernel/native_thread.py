@@ -32,6 +32,7 @@ class NativeThread:
 
     def __init__(self, function: ctypes.c_void_p, argument: ctypes.Structure, stack: Stack) -> None:
         libc = _libc()
+        self._kept = argument, stack  # which C knows by their addresses only
         self._attributes = np.zeros(16, np.int64)  # more than any pthread_attr_t
         address = self._attributes.ctypes.data
         libc.pthread_attr_init(address)

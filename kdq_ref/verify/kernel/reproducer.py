@@ -16,7 +16,9 @@ from kdq_ref.verify.kernel.verdict import Finding
 _TYPES = {"float32": "float", "float64": "double"}
 _INCLUDES = ("dlfcn", "pthread", "signal", "stdio", "stdlib", "string", "sys/mman", "unistd")
 _WIDTH = 96
-_ROUNDS_AT_ONCE = 1000
+MADE_BY = "/* Made by `kdq verify`:"
+"""What every reproducer begins with."""
+_ELEMENTS_AT_ONCE = 10_000_000  # of all rounds of calls at once, which take seconds
 
 
 def reproducer(finding: Finding, library: str | os.PathLike[str], symbol: str, limit: float) -> str:
@@ -39,7 +41,7 @@ def reproducer(finding: Finding, library: str | os.PathLike[str], symbol: str, l
     body = asset("reproducer.c")
     main = body.index("int main(")
     head = [
-        f"/* Made by `kdq verify`: {_comment(finding.words)}",
+        f"{MADE_BY} {_comment(finding.words)}",
         " *",
         " *     cc -o reproduce reproduce.c -ldl -lpthread && ./reproduce [LIBRARY]",
         " *",
@@ -57,26 +59,43 @@ def reproducer(finding: Finding, library: str | os.PathLike[str], symbol: str, l
         f"#define ELEMENT {element}",
         f"#define CALLS {len(trial.calls)}",
         f"#define AT_ONCE {int(trial.together)}",
-        f"#define ROUNDS {_ROUNDS_AT_ONCE if trial.together else 1}",
+        f"#define ROUNDS {_rounds(trial)}",
         f"#define SECONDS {max(1, math.ceil(limit))}",
         "",
     ]
     return "\n".join([*head, body[:main], *_data(trial), "", body[main:]])
 
 
+def _rounds(trial: Trial) -> int:
+    """How often to try: many short calls, or a few long ones; once what needs no luck."""
+    if not trial.together:
+        return 1
+    elements = sum(a.size for call in trial.calls for a in call.problem.inputs.values())
+    return max(10, min(1000, _ELEMENTS_AT_ONCE // max(1, elements)))
+
+
 def _data(trial: Trial) -> Iterable[str]:
+    known: dict[tuple[str, bytes], str] = {}
     for number, call in enumerate(trial.calls):
-        yield from _call(number, call)
+        yield from _call(number, call, known)
     names = ", ".join(f"prepare_{number}" for number in range(len(trial.calls)))
     yield f"static void (*const prepare[])(call *) = {{{names}}};"
 
 
-def _call(number: int, call: Call) -> Iterable[str]:
-    """The arrays of one call, and the function that fills its structure."""
+def _call(number: int, call: Call, known: dict[tuple[str, bytes], str]) -> Iterable[str]:
+    """The arrays of one call, and the function that fills its structure.
+
+    ``known`` are arrays that are written already: equal ones are not written twice.
+    """
     problem, setting = call.problem, call.setting
     arrays = problem.arrays
     expected = compute(problem, call.memory())
+    written: dict[str, str] = {}
     for name, array in {**arrays, "expected": expected}.items():
+        key = (array.dtype.name, array.tobytes())
+        written[name] = known.setdefault(key, f"{name}_{number}")
+        if written[name] != f"{name}_{number}":
+            continue
         yield f"static const {_c_type(array.dtype)} {name}_{number}[] = {{"
         yield from _numbers(array)
         yield "};"
@@ -91,7 +110,7 @@ def _call(number: int, call: Call) -> Iterable[str]:
     for name, array in arrays.items():
         owner = "args" if name in problem.inputs else "requant"
         size, slack = array.nbytes, _slack(call, name)
-        yield f'    c->{owner}.{name} = input(c, "{name}", {name}_{number}, {size}, {slack});'
+        yield f'    c->{owner}.{name} = input(c, "{name}", {written[name]}, {size}, {slack});'
     if problem.scaling is not None:
         s = problem.scaling
         for name, value in (("zero_point", s.zero_point), ("qmin", s.qmin), ("qmax", s.qmax)):
@@ -100,7 +119,7 @@ def _call(number: int, call: Call) -> Iterable[str]:
         yield "    c->args.requant = &c->requant;"
     name = problem.abi.family.output
     size, slack = expected.nbytes, _slack(call, name)
-    yield f"    c->args.{name} = output(c, expected_{number}, {size}, {slack});"
+    yield f"    c->args.{name} = output(c, {written['expected']}, {size}, {slack});"
     yield "}"
     yield ""
 

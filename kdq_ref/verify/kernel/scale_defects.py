@@ -127,6 +127,19 @@ def _float32_truncated(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndar
     return np.trunc(_in_float32(acc + bias, s)).astype(np.int64)
 
 
+def _float32_zero_point_first(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+    inside = _in_float32(acc + bias, s) + np.float32(s.zero_point)
+    return np.rint(inside).astype(np.int64) - s.zero_point
+
+
+def _float64_zero_point_first(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+    return np.rint((acc + bias) * s.arrays["real"] + s.zero_point).astype(np.int64) - s.zero_point
+
+
+def _short_multiplier(acc: np.ndarray, bias: np.ndarray, s: Scaling) -> np.ndarray:
+    return np.rint((acc + bias) * s.arrays["scale"].astype(np.float64)).astype(np.int64)
+
+
 _RULES_DESCRIBED = {
     "double_rounding_ties_up": "`double_rounding` with ties up",
     "float32_rne": "in float32, ties to even (`float32_rne`)",
@@ -156,6 +169,21 @@ def scale_defects() -> list[Defect]:
         ("float32_half_away", "is in float32, half added and truncated", _float32_half_added),
         ("float32_half_up", "is in float32, ties up", _float32_half_up),
         ("float32_truncated", "is in float32, truncated towards zero", _float32_truncated),
+        (
+            "zero_point_first",
+            "is in float32, and adds the zero point before rounding to even",
+            _float32_zero_point_first,
+        ),
+        (
+            "zero_point_first",
+            "is in float64, and adds the zero point before rounding to even",
+            _float64_zero_point_first,
+        ),
+        (
+            "short_multiplier",
+            "is in float64 to even, with a multiplier that was rounded to float32",
+            _short_multiplier,
+        ),
     )
     return [
         *rules,

@@ -84,9 +84,10 @@ class Outcome:
     Attributes
     ----------
     kind : str
-        "done"; "refused" (a call returned KDQ_ABI_UNSUPPORTED); "returned" (some other
-        ``number``); "raised" (a Python callable, with ``text``); "signal", "exit" (``number``);
-        "hang"; "skipped", because too many before it had ended their process.
+        "done"; "refused" (a call returned KDQ_ABI_UNSUPPORTED); "refused late" (it had written
+        before); "returned" (some other ``number``); "raised" (a Python callable, with ``text``);
+        "signal", "exit" (``number``); "hang"; "skipped", because too many before it had ended their
+        process.
     number : int
     text : str
     outputs : list of ndarray
@@ -282,7 +283,7 @@ class _Slots:
 
     def fail(self, number: int, place: int, text: str) -> None:
         """Record a call that raised."""
-        raw = np.frombuffer(text.encode()[:512], np.uint8)
+        raw = np.frombuffer(text.encode("utf-8", "backslashreplace")[:512], np.uint8)
         head, body = self._slot(number, place, raw.size)
         body[:] = raw
         head[0], head[1] = 2, raw.size
@@ -300,6 +301,8 @@ class _Slots:
             returned = int(head[1])
             if returned != 0:
                 kind = "refused" if returned == UNSUPPORTED else "returned"
+                if kind == "refused" and (head[2] or body.tobytes() != memory.tobytes()):
+                    kind = "refused late"
                 return Outcome(kind, returned, call=place)
             outputs.append(body.copy().view(memory.dtype))
             names = list(call.problem.arrays)

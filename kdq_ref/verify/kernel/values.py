@@ -17,7 +17,8 @@ EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 """Around the tiles and vectors that kernels are made of."""
 KINDS = ("any", "any", "low", "high", "ends", "small")
 """How codes may be drawn; see :func:`codes`."""
-_LARGEST_REAL, _SMALLEST_REAL = 2.0**30, 2.0**-31
+_LARGEST_REAL, _SMALLEST_REAL = 2.0**30, 2.0**-40
+"""What lies below ``2**-32`` has the multiplier 0."""
 
 
 class Chooser(Protocol):
@@ -122,13 +123,14 @@ def multipliers(rule: Rule, rng: np.random.Generator, count: int) -> np.ndarray:
     """Multipliers for a sweep : (count,) float64, the plainest first.
 
     Powers of two, which make ties; mantissas at both ends, and in the middle; all exponents that
-    the rule takes, the usual ones most.
+    the rule takes, the usual ones most; two that vanish.
     """
     usual = 2.0 ** -np.arange(1.0, 17.0)
-    every = 2.0 ** np.arange(-31.0, 30.0)
+    every = np.outer([1.0, 1.5], 2.0 ** np.arange(-32.0, 30.0)).ravel()
+    vanishing = 2.0 ** np.array([-40.0, -33.0])
     ends = np.concatenate([usual * (1 - 2.0**-31), usual * (1 + 2.0**-29), usual * 1.5])
     drawn = 2.0 ** rng.uniform(-18, 0, max(count, 1))
-    return in_limits(rule, np.concatenate([usual, ends, every, drawn])[:count])
+    return in_limits(rule, np.concatenate([usual, ends, every, vanishing, drawn])[:count])
 
 
 def near_ties(rng: np.random.Generator, real: np.ndarray, rows: int) -> np.ndarray:

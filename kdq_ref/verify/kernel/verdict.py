@@ -102,12 +102,16 @@ class Verdict:
         of = f"{self.abi}, {self.rule}" if self.rule else self.abi
         made = f"{self.calls:,} calls, {self.outputs:,} outputs, {self.seconds:.1f} s"
         if self.passed:
-            lines = [f"right: {of}: every bit as specified ({made})"]
+            taken = f" where it is not refused ({self.refused:,} calls)" if self.refused else ""
+            lines = [f"right: {of}: every bit as specified{taken} ({made})"]
         elif not self.findings:
             lines = [f"not verified: {of}: the kernel refused all calls ({made})"]
         else:
             lines = [f"WRONG: {of} ({made})"]
         lines.append(", ".join(f"{stage}: {count:,}" for stage, count in self.stages.items()))
+        short = [stage for stage, count in self.stages.items() if not count]
+        if short and not self.findings:
+            lines.append(f"not tried: {', '.join(short)}; more --seconds leave time for them")
         for finding in self.findings:
             lines += ["", f"* {finding.words}", *(f"  - {line}" for line in finding.evidence)]
             lines.append(f"  - smallest case: {finding.problem.describe()}")

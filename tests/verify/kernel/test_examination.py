@@ -98,6 +98,7 @@ def test_calls_for_threads_are_long_and_differ(name: str, longer: int) -> None:
         assert problem.output_size >= 700
         steps = problem.output_size * problem.sizes.get("k", 72)
         assert steps >= 50_000 * longer
+        assert sum(array.size for array in problem.inputs.values()) <= 500_000
     assert pair[0].data.tobytes() != pair[1].data.tobytes()
 
 

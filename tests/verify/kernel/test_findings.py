@@ -34,6 +34,8 @@ PRODUCTS = {
     "adds_to_output": "it adds to what the output held before the call",
     "k_0": "nothing is written when K is 0",
     "return": "returns 37",
+    "refuse_late": "returns KDQ_ABI_UNSUPPORTED after it has written",
+    "column_byte": "wrong for N",
 }
 LAYERS = {
     "ties_up": ("requantize", "your requantization is `double_rounding` with ties up"),
@@ -99,10 +101,25 @@ def test_a_wrong_layer_is_named(layers: Path, name: str) -> None:
     assert words in _first_words(layers, name, abi, "double_rounding")
 
 
-def test_float_rounding_of_another_kind_is_named(layers: Path) -> None:
-    """roundf is not rint."""
-    words = _first_words(layers, "float_half_away", "requantize", "float32_rne")
-    assert words == "your requantization is in float32, half added and truncated"
+@pytest.mark.parametrize("name", ["lowest_exponent", "no_multiplier"])
+def test_the_ends_of_the_multipliers_are_tried(layers: Path, name: str) -> None:
+    """An exponent of -31; a multiplier of 0."""
+    _first_words(layers, name, "requantize", "double_rounding")
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "words"),
+    [
+        ("float_half_away", "float32_rne", "is in float32, half added and truncated"),
+        ("zero_point_first", "float32_rne", "adds the zero point before rounding to even"),
+        ("short_multiplier", "onnx_spec", "with a multiplier that was rounded to float32"),
+    ],
+)
+def test_float_rounding_of_another_kind_is_named(
+    layers: Path, name: str, rule: str, words: str
+) -> None:
+    """roundf is not rint; ties are even or odd with the zero point; 24 bits are not 53."""
+    assert words in _first_words(layers, name, "requantize", rule)
 
 
 def test_a_corrupted_heap_is_a_finding(products: Path) -> None:

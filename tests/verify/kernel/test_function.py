@@ -54,7 +54,7 @@ def test_what_is_no_result_is_said() -> None:
     assert words.startswith("returns an array of float64, shape (1, 1, 1), not an int32 array of")
     words = _first_words(lambda a, b: intref.gemm(a, b) + np.int64(0))
     assert words.startswith("returns an array of int64, shape ")
-    assert _first_words(lambda a, b: [[1]]).startswith("returns a list, not")
+    assert _first_words(lambda a, b: [[1]]).startswith("returns list, not")
     words = _first_words(lambda a, b: None)
     assert words == "returns None, not an int32 array of shape (1, 1)"
 

@@ -34,6 +34,13 @@ def test_a_file_that_is_no_library(tmp_path: Path) -> None:
     assert "no shared library" in _refused(tmp_path / "text.so")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+def test_a_pipe_is_no_library(tmp_path: Path) -> None:
+    """Nothing waits for it to be written."""
+    os.mkfifo(tmp_path / "pipe.so")
+    assert "is no file" in _refused(tmp_path / "pipe.so")
+
+
 def test_a_library_of_another_machine(products: Path, tmp_path: Path) -> None:
     """Its machine and ours are named; nothing is loaded."""
     raw = bytearray(products.read_bytes())

@@ -1,4 +1,4 @@
-"""Threads of C alone: what they return, and that nothing of Python is between two starts."""
+"""Threads of C alone: what they return, and that they run at once."""
 
 from __future__ import annotations
 

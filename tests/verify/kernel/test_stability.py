@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from kdq_ref.verify.kernel.grid import random_choices
 from kdq_ref.verify.kernel.library import Library
 from kdq_ref.verify.kernel.matrices import gemm
 from kdq_ref.verify.kernel.stability import elements, is_right, race, unstable
-from kdq_ref.verify.kernel.trial import Call, Runner, Trial
+from kdq_ref.verify.kernel.trial import Call, Outcome, Runner, Trial
 
 ABI = get_abi("gemm_s8s8s32")
 
@@ -120,6 +121,29 @@ def test_a_race_needs_calls_at_once(products: Path) -> None:
     found = race(Runner(Library(products, "wrong_thread_race", ABI), 30.0), _calls_at_once(32), 10)
     assert found is not None
     assert found.trial.together
+
+
+class _LastWrong:
+    """Runs calls one by one, and spoils the last output of those that are made together."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+
+    def run(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """The outcomes."""
+        outcomes = self.runner.run([Trial(trial.calls) for trial in trials])
+        return [
+            replace(o, outputs=(*o.outputs[:-1], o.outputs[-1] ^ 1)) if trial.together else o
+            for o, trial in zip(outcomes, trials, strict=True)
+        ]
+
+
+def test_every_call_at_once_is_looked_at(right: Path) -> None:
+    """Also the last one."""
+    spoiled = _LastWrong(Runner(Library(right, "tiled", ABI), 30.0))
+    found = race(spoiled, _calls_at_once(1), 2)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.evidence.startswith("2 of 2 times")
 
 
 @pytest.mark.usefixtures("one_processor")

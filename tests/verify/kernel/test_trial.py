@@ -73,7 +73,7 @@ def test_every_call_has_its_own_ending() -> None:
     kinds = [outcome.kind for outcome in outcomes]
     assert kinds == [
         *("done", "exit", "done", "signal", "hang"),
-        *("raised", "returned", "refused", "done", "done"),
+        *("raised", "returned", "refused late", "done", "done"),
     ]
     assert (outcomes[1].number, outcomes[6].number) == (5, 37)
     assert outcomes[5].text == "what it raised"

@@ -53,6 +53,16 @@ def test_multipliers_are_inside_the_limits_of_the_rule(name: str) -> None:
         assert -128 <= drawn.qmin <= drawn.qmax <= 127
 
 
+def test_multipliers_have_every_exponent_and_none() -> None:
+    """From -31 to 30, with mantissas that are no powers of two; and 0."""
+    rule = RULES["single_rounding"]
+    constants = rule.constants(1.0, multipliers(rule, np.random.default_rng(0), 256), 1.0)
+    assert set(range(-31, 30)) <= set(constants.exponent.tolist())
+    odd = constants.multiplier == 3 * 2**29
+    assert set(range(-31, 29)) <= set(constants.exponent[odd].tolist())
+    assert 0 in constants.multiplier
+
+
 def test_accumulators_next_to_ties_are() -> None:
     """Within one of the middle between two codes; products stay below 2**31."""
     real = 2.0 ** np.arange(-20.0, 21.0)

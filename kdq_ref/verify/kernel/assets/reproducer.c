@@ -114,7 +114,10 @@ static void stack(call *c)
     c->stack = fenced(STACK, 0, 1, 1, 0);
     memset(c->stack + STACK - DIRTY, c->stack_fill, DIRTY);
     pthread_attr_init(&c->attributes);
-    pthread_attr_setstack(&c->attributes, c->stack, STACK);
+    if (pthread_attr_setstack(&c->attributes, c->stack, STACK)) {
+        perror("pthread_attr_setstack");
+        _exit(2);
+    }
 }
 
 static void start(call *c)

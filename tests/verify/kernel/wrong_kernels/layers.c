@@ -1,4 +1,5 @@
 /* Wrong on purpose, each in one way: dense layers, requantization and convolutions. */
+#include <math.h>
 #include "kdq_kernel_abi.h"
 
 static int64_t clamp(int64_t y, int64_t low, int64_t high)
@@ -58,6 +59,11 @@ static int8_t finish(int64_t y, const kdq_abi_requant *r)
         return 0;                                                                             \
     }
 
+REQUANTIZE(lowest_exponent, e == -31 ? 0 : double_rounding(acc, r, j))
+REQUANTIZE(no_multiplier, m == 0 ? -(acc < 0) : double_rounding(acc, r, j))
+REQUANTIZE(zero_point_first,
+           (int64_t)rintf((float)acc * r->scale[c] + (float)r->zero_point) - r->zero_point)
+REQUANTIZE(short_multiplier, (int64_t)rint((double)acc * (double)r->scale[c]))
 REQUANTIZE(ties_up, up(high_half(acc, m, e), right_shift(e)))
 REQUANTIZE(one_rounding, (acc * m + ((int64_t)1 << (30 - e))) >> (31 - e))
 REQUANTIZE(no_rounding_term, (acc * m) >> (31 - e))

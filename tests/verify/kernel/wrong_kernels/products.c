@@ -288,6 +288,19 @@ int32_t wrong_return(const kdq_abi_gemm *g)
     return product(g, exact, g->m, g->n) + 37 * (g->m == 1);
 }
 
+/* Tries, and gives up. */
+int32_t wrong_refuse_late(const kdq_abi_gemm *g)
+{
+    int32_t status = product(g, exact, g->m, g->n);
+    return g->k > 100 ? KDQ_ABI_UNSUPPORTED : status;
+}
+
+/* Its columns are counted in a byte. */
+int32_t wrong_column_byte(const kdq_abi_gemm *g)
+{
+    return product(g, exact, g->m, g->n > 256 ? g->n & 255 : g->n);
+}
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 

@@ -108,7 +108,8 @@ class Verdict:
             lines = [f"not verified: {of}: the kernel refused all calls ({made})"]
         else:
             lines = [f"WRONG: {of} ({made})"]
-        lines.append(", ".join(f"{stage}: {count:,}" for stage, count in self.stages.items()))
+        tried = [f"{stage}: {count:,}" for stage, count in self.stages.items() if count]
+        lines.append(", ".join(tried))
         short = [stage for stage, count in self.stages.items() if not count]
         if short and not self.findings:
             lines.append(f"not tried: {', '.join(short)}; more --seconds leave time for them")

@@ -293,8 +293,8 @@ _NOTES = {
     "relu6": "keeps the encoding; codes are clamped",
     "clip": "keeps the encoding; codes are clamped",
     "sigmoid": "1 / (1 + exp(-x)); whole blocks of 64 elements: x = s * (q - zp), SLEEF's expf, "
-    "all in float32, rne(y * float32(1 / s_y)) + zp; the rest one by one: the C library's expf, sum "
-    "and quotient in float64, rne(zp + float32(y) * float32(1 / s_y)); "
+    "all in float32, rne(y * float32(1 / s_y)) + zp; the rest one by one: the C library's expf, "
+    "sum and quotient in float64, rne(zp + float32(y) * float32(1 / s_y)); "
     f"{_LIBRARY} (cpu/kernels/QuantizedOpKernels.cpp)",
     "tanh": "scale 1/128, zero point 128; SLEEF's tanhf in blocks, the C library's for the rest, "
     f"{_LIBRARY}; {_VECTORS}",

@@ -12,7 +12,11 @@ from kdq_ref.verify.accumulators import accumulate, weight_of
 from kdq_ref.verify.dialect import AVX2, Dialect, Operator
 from kdq_ref.verify.dialects import moves
 from kdq_ref.verify.dialects.pairs import saturating_product
-from kdq_ref.verify.dialects.pytorch_activations import FUNCTIONS, VECTOR_FUNCTIONS
+from kdq_ref.verify.dialects.pytorch_activations import (
+    FUNCTIONS,
+    TABLE_FUNCTIONS,
+    VECTOR_FUNCTIONS,
+)
 from kdq_ref.verify.dialects.quantization import centred, codes_of, dequantize, look_up, saturate
 from kdq_ref.verify.dialects.windows import window_counts, window_terms
 from kdq_ref.verify.float_steps import fma32, to_int32
@@ -25,6 +29,9 @@ _FAR = np.float32(1e9)
 
 _INT32_SHIFT = 31
 
+_LARGEST_FLOAT = np.float32(2**31 - 128)
+"""Below ``2**31``: what kernels clamp to before they convert to int32."""
+
 _BLOCK = 64
 """Elements of a vectorized step of TensorIterator: two registers of uint8."""
 
@@ -36,11 +43,16 @@ _FLOATS = 8
 
 
 def quantize_vectors(x: np.ndarray, encoding: Encoding) -> np.ndarray:
-    """``rne(x * float32(1 / scale)) + zp``, clamped: what kernels do with whole registers."""
+    """``rne(x * float32(1 / scale)) + zp``, clamped: what kernels do with whole registers.
+
+    The sum wraps around: what is beyond ``2**31`` steps gets the smallest code if ``zp`` is 128 or
+    more.
+    """
     inverse = np.float32(1) / np.float32(encoding.scale)
     with np.errstate(over="ignore"):
-        scaled = np.rint(np.clip(x * inverse, -_FAR, _FAR))
-    return _clipped(scaled.astype(np.int64) + encoding.zero_point, encoding)
+        steps = to_int32(np.minimum(x * inverse, _LARGEST_FLOAT))
+    total = (steps + encoding.zero_point).astype(np.int32)
+    return _clipped(total, encoding)
 
 
 def quantize_alone(x: np.ndarray, encoding: Encoding) -> np.ndarray:
@@ -202,7 +214,9 @@ def _clamp(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
 def _activation(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     source, flat = network.encodings[node.inputs[0]], inputs[0].reshape(-1)
     whole = flat.size // _BLOCK * _BLOCK
-    vectors = VECTOR_FUNCTIONS[node.operator](_fused_dequantize(flat[:whole], source))
+    # Of these kernels that of sigmoid alone does not multiply the scale and zero point beforehand.
+    vectors_of = dequantize if node.operator == "sigmoid" else _fused_dequantize
+    vectors = VECTOR_FUNCTIONS[node.operator](vectors_of(flat[:whole], source))
     rest = FUNCTIONS[node.operator](dequantize(flat[whole:], source))
     parts = quantize_vectors(vectors, node.output), quantize_alone(rest, node.output)
     return np.concatenate(parts).reshape(inputs[0].shape)
@@ -211,7 +225,7 @@ def _activation(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
 def _table(network: Network, node: Node, inputs: Inputs) -> np.ndarray:
     source = network.encodings[node.inputs[0]]
     reals = dequantize(codes_of(source), source)
-    table = quantize_vectors(FUNCTIONS[node.operator](reals), node.output)
+    table = quantize_alone(TABLE_FUNCTIONS[node.operator](reals), node.output)
     return look_up(table, inputs[0], source)
 
 
@@ -258,6 +272,7 @@ _VECTORS = (
     "whole blocks of 64 elements: fma(s, q, -(s zp)), rne(y * float32(1 / s_y)) + zp; the rest one "
     "by one: s * (q - zp), rne(zp + y * float32(1 / s_y)) (cpu/kernels/QuantizedOpKernels.cpp)"
 )
+_LIBRARY = "that of glibc 2.28 to 2.40"
 _NOTES = {
     "quantize": "rne(fma(x, float32(1 / s), zp)): the inverse, and the zero point inside the "
     "rounding (FBGEMM QuantizeAvx2)",
@@ -277,8 +292,12 @@ _NOTES = {
     "relu": "keeps the encoding; codes are clamped",
     "relu6": "keeps the encoding; codes are clamped",
     "clip": "keeps the encoding; codes are clamped",
-    "sigmoid": f"1 / (1 + exp(-x)) with SLEEF's expf in vectors; {_VECTORS}",
-    "tanh": f"scale 1/128, zero point 128; {_VECTORS}",
+    "sigmoid": "1 / (1 + exp(-x)); whole blocks of 64 elements: x = s * (q - zp), SLEEF's expf, "
+    "all in float32, rne(y * float32(1 / s_y)) + zp; the rest one by one: the C library's expf, "
+    "sum and quotient in float64, rne(zp + float32(y) * float32(1 / s_y)); "
+    f"{_LIBRARY} (cpu/kernels/QuantizedOpKernels.cpp)",
+    "tanh": "scale 1/128, zero point 128; SLEEF's tanhf in blocks, the C library's for the rest, "
+    f"{_LIBRARY}; {_VECTORS}",
     "hard_swish": f"x * clamp(x + 3, 0, 6) / 6; {_VECTORS}",
     "softmax": "dequantize, float32 softmax, quantize; the order of its float32 sum is not known "
     "here: of the correctly rounded softmax 1 of 313,230 outputs differs, by one code",
@@ -299,15 +318,20 @@ _QNNPACK_AFFINE = (
     "exact sums; the bias rne(bias * float32(1 / (s_x s_w))) in integers; rne(float32(acc) * "
     "float32(float32(s_x s_w) * float32(1 / s_y))) saturated to int16, + zp"
 )
+_TABLE = (
+    "a table of 256 codes: x = s * (q - zp), rne(y * float32(1 / s_y) + zp) with the zero point "
+    "inside the rounding, each step in float32"
+)
 _QNNPACK_NOTES = dict.fromkeys(("dense", "conv2d", "depthwise_conv2d"), _QNNPACK_AFFINE) | {
     "avg_pool2d": "keeps the encoding; padding counts as zero, whatever count_include_pad says; "
     "rne(float32(acc) * float32(s / (s * kh kw))) + zp",
     "global_avg_pool": "keeps the encoding; rne(float32(acc) * float32(s / (s * n))) + zp",
     "add": "fixed point: multipliers rne(s_a/s_y 2^shift), the larger one of 22 bits; the sum is "
     "shifted, half away from zero; ratios outside [2^-14, 2^8) are refused (add.c)",
-    "sigmoid": "output scale 1/256; a table of 256 codes, each function in float32",
-    "tanh": "scale 1/128, zero point 128; a table of 256 codes",
-    "hard_swish": "a table of 256 codes",
+    "sigmoid": f"output scale 1/256; {_TABLE}; 1 / (1 + exp(-x)) in float32 with the C library's "
+    f"expf, {_LIBRARY} (sigmoid.c)",
+    "tanh": f"scale 1/128, zero point 128; {_TABLE}; the C library's tanhf, {_LIBRARY} (tanh.c)",
+    "hard_swish": f"{_TABLE}; x * clamp(x + 3, 0, 6) / 6 (hardswish.c)",
 }
 
 DIALECTS = {

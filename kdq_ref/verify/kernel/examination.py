@@ -81,6 +81,7 @@ class Examination:
             _refusals(record),
             self._stages,
             time.monotonic() - self._start,
+            self._until - self._start,
         )
 
     def _sweeps(self, numbers: range) -> list[Problem]:

@@ -79,7 +79,8 @@ class Verdict:
         Which those are, as far as can be told.
     stages : mapping of str to int
         Calls of every stage.
-    seconds : float
+    seconds, asked : float
+        What it took, and what there was for the search.
     """
 
     abi: str
@@ -91,6 +92,7 @@ class Verdict:
     refused_words: str
     stages: Mapping[str, int]
     seconds: float
+    asked: float
 
     @property
     def passed(self) -> bool:
@@ -112,7 +114,7 @@ class Verdict:
         lines.append(", ".join(tried))
         short = [stage for stage, count in self.stages.items() if not count]
         if short and not self.findings:
-            lines.append(f"not tried: {', '.join(short)}; more --seconds leave time for them")
+            lines.append(f"not tried: {', '.join(short)} (--seconds: {self.asked:g})")
         for finding in self.findings:
             lines += ["", f"* {finding.words}", *(f"  - {line}" for line in finding.evidence)]
             lines.append(f"  - smallest case: {finding.problem.describe()}")

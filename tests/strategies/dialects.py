@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kdq_ref import kernels
 from kdq_ref.verify.check import check
+from kdq_ref.verify.dialect import AVX2
 from kdq_ref.verify.dialects import get_dialect
 from kdq_ref.verify.network import Encoding, Network, Node, Weight
 from kdq_ref.verify.oracle import Oracle
@@ -30,6 +32,17 @@ def agrees(name: str, operator: str, outputs: int = 50_000, seed: int = 4) -> No
         pytest.skip(row.note)
     assert row.outputs >= outputs, row.note
     assert row.mismatches == 0, row.note
+
+
+def same_as_the_runtime(name: str, network: Network, inputs: dict[str, np.ndarray]) -> None:
+    """Assert that a run equals the runtime; skip where the dialect is of another processor."""
+    dialect = get_dialect(name)
+    oracle = installed(dialect.runtime)
+    if dialect.processor == AVX2 and kernels.isa_report().cpu_features != ("AVX2",):
+        pytest.skip(f"the dialect describes {dialect.processor}")
+    expected = dialect.run(network, inputs)
+    for value, answer in oracle.run(network, inputs).items():
+        np.testing.assert_array_equal(expected[value], answer)
 
 
 def dense_network(

@@ -269,8 +269,9 @@ _AFFINE = (
     "requantizeOutputProcessingAvx2 (FBGEMM src/QuantUtilsAvx2.cc)"
 )
 _VECTORS = (
-    "whole blocks of 64 elements: fma(s, q, -(s zp)), rne(y * float32(1 / s_y)) + zp; the rest one "
-    "by one: s * (q - zp), rne(zp + y * float32(1 / s_y)) (cpu/kernels/QuantizedOpKernels.cpp)"
+    "whole blocks of 64 elements: fma(s, q, -(s zp)), rne(y * float32(1 / s_y)) + zp, which wraps "
+    "around beyond 2^31; the rest one by one: s * (q - zp), rne(zp + y * float32(1 / s_y)) "
+    "(cpu/kernels/QuantizedOpKernels.cpp)"
 )
 _LIBRARY = "that of glibc 2.28 to 2.40"
 _NOTES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from strategies.dialects import agrees, dense_network
+from strategies.dialects import agrees, dense_network, same_as_the_runtime
 
 from kdq_ref.errors import UnsupportedError
 from kdq_ref.verify.dialects import get_dialect
@@ -71,6 +71,18 @@ def test_a_lone_element_is_dequantized_another_way() -> None:
     values = get_dialect("pytorch-fbgemm").run(network, {"a": 4 * ones, "b": ones})["y"][0]
     # 5 / 2 + 1: a block rounds 2.5 to 2 and adds 1; the last element rounds 3.5 to 4.
     assert values.tolist() == [3] * 64 + [4]
+
+
+def test_beyond_int32_a_block_wraps_around() -> None:
+    """Steps are clamped to 2**31 - 128, and a zero point of 128 makes that INT_MIN; measured."""
+    huge = Encoding("uint8", 2.0**20, 0)
+    for zero_point, value in ((127, 255), (128, 0)):
+        node = Node("y", "add", ("a", "b"), Encoding("uint8", 2.0**-10, zero_point))
+        network = Network({"a": huge, "b": huge}, {"a": (65,), "b": (65,)}, (node,), "y")
+        codes = {name: np.full((1, 65), 200, np.uint8) for name in "ab"}
+        values = get_dialect("pytorch-fbgemm").run(network, codes)["y"][0]
+        assert values.tolist() == [value] * 64 + [255]
+        same_as_the_runtime("pytorch-fbgemm", network, codes)
 
 
 def test_qnnpack_counts_padding() -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from strategies.dialects import installed
+from strategies.dialects import same_as_the_runtime
 
-from kdq_ref import kernels
 from kdq_ref.verify.dialects import get_dialect
 from kdq_ref.verify.dialects.pytorch import DIALECTS
 from kdq_ref.verify.dialects.pytorch_activations import (
@@ -54,15 +53,6 @@ def _network(operator: str, source: Encoding, output: Encoding, width: int) -> N
     return Network({"x": source}, {"x": (width,)}, (node,), "y")
 
 
-def _same_as_the_runtime(name: str, network: Network, codes: np.ndarray) -> None:
-    """Where PyTorch is installed and the processor is the one that the dialect describes."""
-    oracle = installed(name)
-    if kernels.isa_report().cpu_features != ("AVX2",):
-        pytest.skip("the dialect describes AVX2 without VNNI and AVX-512")
-    ours = get_dialect(name).run(network, {"x": codes})["y"]
-    np.testing.assert_array_equal(ours, oracle.run(network, {"x": codes})["y"])
-
-
 _KNOWN = [
     # A block dequantizes as s * (q - zp); fused, -1.53177... is one float32 away, and gives 45.
     ("pytorch-fbgemm", "sigmoid", (0.009117698296904564, 255), _SIGMOID, 87, 64, 46),
@@ -98,7 +88,7 @@ def test_codes_where_the_order_of_steps_decides(
     network = _network(operator, Encoding("uint8", *source), encoding, width)
     codes = np.full((1, width), code, np.uint8)
     assert np.unique(get_dialect(name).run(network, {"x": codes})["y"]).tolist() == [value]
-    _same_as_the_runtime(name, network, codes)
+    same_as_the_runtime(name, network, {"x": codes})
 
 
 @pytest.mark.parametrize("operator", ["sigmoid", "tanh", "hard_swish"])
@@ -119,4 +109,4 @@ def test_rows_of_any_length_equal_the_runtime(name: str, operator: str) -> None:
         network = _network(operator, Encoding("uint8", scale, zero_point), target, width)
         codes = rng.integers(0, 256, (1, width), dtype=np.uint8)
         codes[:, ::3] = min(255, zero_point + 1)
-        _same_as_the_runtime(name, network, codes)
+        same_as_the_runtime(name, network, {"x": codes})

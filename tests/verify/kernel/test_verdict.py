@@ -14,7 +14,9 @@ from kdq_ref.verify.kernel.verdict import Finding, Verdict
 
 def _verdict(*findings: Finding, outputs: int = 10, refused: int = 0) -> Verdict:
     stages = {"boundary grid": 4, "threads": 80}
-    return Verdict("gemm_s8s8s8", "rndnu", findings, 84, outputs, refused, ", all", stages, 1.25, 10.0)
+    return Verdict(
+        "gemm_s8s8s8", "rndnu", findings, 84, outputs, refused, ", all", stages, 1.25, 10.0
+    )
 
 
 def _finding() -> Finding:

@@ -17,6 +17,8 @@ from kdq_ref.verify.samples.drawing import (
 
 _ROWS = 16
 _ALL = np.arange(-128, 128).astype(np.int8)
+_WIDTHS = (256, 256, 256, 255, 249, 225, 193, 33)
+"""Codes in a row: registers that are full, and ends of rows that fill none."""
 _FIXED = {
     "sigmoid": Encoding("int8", 1 / 256, -128),
     "tanh": Encoding("int8", 1 / 128, 0),
@@ -28,7 +30,7 @@ _CLIPS = ((0.0, 6.0), (-1.0, 1.0), (0.0, 1.0))
 
 
 def table(rng: np.random.Generator, operator: str, style: str, outputs: int) -> Sample:
-    """Draw an activation function; every row has every code once, in an order of its own."""
+    """Draw an activation function; a row has every code once, in an order of its own, or most."""
     source = encoding(rng, style)
     if operator == "dequantize":
         output = Encoding("float32")
@@ -50,6 +52,7 @@ def table(rng: np.random.Generator, operator: str, style: str, outputs: int) -> 
     # The same 256 results in every row: rather more tables than more rows.
     rows = min(_ROWS, max(1, outputs // len(_ALL)))
     x = rng.permuted(np.tile(_ALL, (rows, 1)), axis=1)
+    x = np.ascontiguousarray(x[:, : int(rng.choice(_WIDTHS))])
     node = Node("y", operator, ("x",), output, clamp=clamp)
     return single(node, {"x": source}, {"x": x}, style)
 

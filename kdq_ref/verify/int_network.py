@@ -181,8 +181,8 @@ def _affine(
 
 
 def _check_average(node: IntNode, source: Encoding, output: Encoding, size: int) -> None:
-    requant = node.op.requant  # type: ignore[attr-defined]
-    if not _forms(requant, source.scale, np.full(1, 1 / size), output.scale).all():
+    op: Any = node.op
+    if not _forms(op.requant, source.scale, np.full(1, 1 / size), output.scale).all():
         raise UnsupportedError(
             f"node {node.name!r}: its constants are not those of an average of {size} codes"
         )

@@ -70,7 +70,7 @@ def test_our_dialect_is_the_lowered_network(name: str) -> None:
     """From scales back to multipliers: the same codes as the network that was lowered."""
     folded, spec, codes = _codes(name)
     lowered = quant.lower(folded, spec)
-    values = get_dialect("kdq").run(network_of(quant.lower(folded, spec)), {"input": codes})
+    values = get_dialect("kdq").run(network_of(lowered), {"input": codes})
     np.testing.assert_array_equal(values[lowered.output], infer.run(lowered, codes))
 
 

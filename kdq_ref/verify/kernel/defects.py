@@ -53,6 +53,10 @@ def _images(abi: Abi) -> bool:
     return abi.family is CONV2D
 
 
+def _dense(abi: Abi) -> bool:
+    return abi.family is GEMM
+
+
 def _matrices(abi: Abi) -> bool:
     return abi.family is not CONV2D
 
@@ -237,13 +241,16 @@ def operand_defects() -> list[Defect]:
         found.append(_operand(name, words, _keep(chosen, each_tap=False)))
     for name in ("a", "b"):
         words = f"the row stride of {name.upper()} (ld{name}) is ignored"
-        only = lambda abi: abi.family is GEMM  # noqa: E731
-        found.append(_operand("stride_ignored", words, _no_stride(name), only))
+        found.append(_operand("stride_ignored", words, _no_stride(name), _dense))
     return found + _geometry_defects()
 
 
 def _whole_units(q: int) -> Callable[[int], np.ndarray]:
     return lambda k: np.arange(k) < k // q * q
+
+
+def _fixed(sizes: dict[str, int]) -> Callable[[dict[str, int]], dict[str, int]]:
+    return lambda _: sizes
 
 
 def _geometry_defects() -> list[Defect]:
@@ -258,7 +265,7 @@ def _geometry_defects() -> list[Defect]:
     ):
         fixed = dict.fromkeys(keys, value)
         words = f"{keys[0]} and {keys[1]} are ignored, {value} is used"
-        found.append(_operand(name, words, _geometry(lambda s, fixed=fixed: fixed), _images))  # type: ignore[misc]
+        found.append(_operand(name, words, _geometry(_fixed(fixed)), _images))
     found += [
         _operand(
             "kernel_flipped",

@@ -99,7 +99,7 @@ class Examiner:
                 words = f"crashes ({signal_name(outcome.number)}) after other calls"
                 yield Finding("heap_corruption", words, (survived, *_text(outcome)), _alone(call))
                 continue
-            small = self._smallest(call, lambda o, k=outcome.number: o.number == k)  # type: ignore[misc]
+            small = self._smallest(call, _number_is(outcome.number))
             alike = record.under(call.setting)
             evidence = self._symptom(alike, alike.of("signal"))
             for fault in explain_death(self.runner, small, outcome):
@@ -117,7 +117,7 @@ class Examiner:
             elif self.runner.alone(Trial((call,))).kind != kind:
                 evidence.append("the call alone does not show it: it takes the calls before")
             else:
-                call = self._smallest(call, lambda o, k=kind: o.kind == k)  # type: ignore[misc]
+                call = self._smallest(call, _kind_is(kind))
             words = {
                 "hang": f"does not return: no end after {self.runner.limit:g} s, twice",
                 "exit": f"ends the process: exit({outcome.number})",
@@ -133,7 +133,7 @@ class Examiner:
         names = sorted({name for n in numbers for name in record.outcomes[n].changed})
         for name in names:
             first = next(n for n in numbers if name in record.outcomes[n].changed)
-            call = self._smallest(record.calls[first], lambda o, a=name: a in o.changed)  # type: ignore[misc]
+            call = self._smallest(record.calls[first], _changes(name))
             evidence = self._symptom(record, numbers)
             words = f"changes its input {shown(name)}"
             yield Finding("changes_input", words, tuple(evidence), _alone(call))
@@ -228,6 +228,18 @@ def _agreement(chosen: Explanation) -> str:
     counts = f"{chosen.wrong} wrong and {chosen.right} right results"
     outside = f" ({chosen.undefined} call(s) outside the model)" if chosen.undefined else ""
     return f"a model of that returns the same bits for all {counts}{outside}"
+
+
+def _number_is(number: int) -> Callable[[Outcome], bool]:
+    return lambda outcome: outcome.number == number
+
+
+def _kind_is(kind: str) -> Callable[[Outcome], bool]:
+    return lambda outcome: outcome.kind == kind
+
+
+def _changes(name: str) -> Callable[[Outcome], bool]:
+    return lambda outcome: name in outcome.changed
 
 
 def _alone(call: Call) -> Trial:

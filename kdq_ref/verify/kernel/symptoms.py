@@ -87,7 +87,7 @@ def _properties(problem: Problem) -> list[Property]:
             found.append((f"for {shown} above {q}", _at_least(name, q + 1)))
             found.append((f"for {shown} below {q}", _below(name, q)))
         found.append((f"for {shown} = 0", _below(name, 1)))
-        found.append((f"for {shown} = 1", lambda c, n=name: c.problem.sizes[n] == 1))  # type: ignore[misc]
+        found.append((f"for {shown} = 1", _is_one(name)))
     for array, leading in family.leading.items():
         words = f"where rows of {array.upper()} have gaps ({leading} is more than a row)"
         found.append((words, _has_gaps(array, leading)))
@@ -147,6 +147,10 @@ def _not_multiple(name: str, q: int) -> Callable[[Call], bool]:
 
 def _at_least(name: str, least: int) -> Callable[[Call], bool]:
     return lambda call: call.problem.sizes[name] >= least
+
+
+def _is_one(name: str) -> Callable[[Call], bool]:
+    return lambda call: call.problem.sizes[name] == 1
 
 
 def _below(name: str, limit: int) -> Callable[[Call], bool]:

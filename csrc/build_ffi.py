@@ -45,6 +45,7 @@ SOURCES = [
     "vector_avx2_taps.c",
     "vector_avx2_windows.c",
     "vector_neon.c",
+    "vector_neon_s16.c",
     "winograd.c",
     "winograd_avx2.c",
 ]
@@ -69,7 +70,9 @@ ffibuilder.set_source(
         "csrc/kdq.h",
         "csrc/kdq_internal.h",
         "csrc/vector_avx2.h",
+        "csrc/vector_avx2_rules.h",
         "csrc/vector_loops.h",
+        "csrc/vector_neon_rules.h",
         "csrc/waiting.h",
     ],
     include_dirs=["csrc"],

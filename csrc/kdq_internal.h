@@ -235,6 +235,11 @@ static inline int32_t kdq_rne_near_int8(float v) {
     return (int32_t)((v + magic) - magic);
 }
 
+/* Rules that differ in their constants alone are computed by the same formula. */
+static inline int32_t kdq_computed_as(int32_t rule) {
+    return rule == KDQ_RNDNU ? KDQ_SINGLE_ROUNDING : rule == KDQ_QNNPACK ? KDQ_DOUBLE_ROUNDING : rule;
+}
+
 static inline int8_t kdq_clamp(int32_t v, int32_t low, int32_t high) {
     v = v < low ? low : v;
     v = v > high ? high : v;

@@ -127,9 +127,9 @@ static inline void requantize_row(int32_t rule, int64_t step, const kdq_requant 
         }                                                                                         \
     }
 
-#define RULE(NAME, COMPUTED_AS)                                                                   \
-    case NAME * 2: ROWS(COMPUTED_AS, 0) break;                                                    \
-    case NAME * 2 + 1: ROWS(COMPUTED_AS, 1) break;
+#define RULE(RULE)                                                                                \
+    case RULE * 2: ROWS(RULE, 0) break;                                                           \
+    case RULE * 2 + 1: ROWS(RULE, 1) break;
 
 void kdq_requantize_with(const kdq_kernel *kernel, const kdq_requant *requant, int64_t rows,
                          int64_t channels, const int32_t *acc, int64_t ld_acc, const int32_t *bias,
@@ -139,16 +139,14 @@ void kdq_requantize_with(const kdq_kernel *kernel, const kdq_requant *requant, i
 
 void kdq_requantize(const kdq_requant *requant, int64_t rows, int64_t channels, const int32_t *acc,
                     int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
-    switch (requant->rule * 2 + requant->channel_step) {
-        RULE(KDQ_SINGLE_ROUNDING, KDQ_SINGLE_ROUNDING)
-        RULE(KDQ_DOUBLE_ROUNDING, KDQ_DOUBLE_ROUNDING)
-        RULE(KDQ_FLOAT32_RNE, KDQ_FLOAT32_RNE)
-        RULE(KDQ_DOUBLE_ROUNDING_TIES_UP, KDQ_DOUBLE_ROUNDING_TIES_UP)
-        RULE(KDQ_FBGEMM, KDQ_FBGEMM)
-        RULE(KDQ_RNDNU, KDQ_SINGLE_ROUNDING)
-        RULE(KDQ_QNNPACK, KDQ_DOUBLE_ROUNDING)
-        RULE(KDQ_FLOAT64_HALF_AWAY, KDQ_FLOAT64_HALF_AWAY)
-        RULE(KDQ_ONNX_SPEC, KDQ_ONNX_SPEC)
+    switch (kdq_computed_as(requant->rule) * 2 + requant->channel_step) {
+        RULE(KDQ_SINGLE_ROUNDING)
+        RULE(KDQ_DOUBLE_ROUNDING)
+        RULE(KDQ_FLOAT32_RNE)
+        RULE(KDQ_DOUBLE_ROUNDING_TIES_UP)
+        RULE(KDQ_FBGEMM)
+        RULE(KDQ_FLOAT64_HALF_AWAY)
+        RULE(KDQ_ONNX_SPEC)
     default: break;
     }
 }
@@ -163,11 +161,7 @@ kdq_requant_s16 kdq_requant_s16_from(const kdq_requant_s16 *requant, int64_t c) 
 void kdq_requantize_s16_with(const kdq_kernel *kernel, const kdq_requant_s16 *requant,
                              int64_t rows, int64_t channels, const int64_t *acc, int64_t ld_acc,
                              int16_t *y, int64_t ld_y) {
-    if (requant->rule == KDQ_REDUCED_16X8) {
-        kernel->vector->requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
-    } else {
-        kdq_requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
-    }
+    kernel->vector->requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
 }
 
 /* |acc * m'| < 2^62 and the rounding term is at most 2^45, so int64 holds every sum. */

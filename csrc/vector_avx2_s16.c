@@ -1,38 +1,43 @@
 /* vector_avx2_s16.c - requantization of int64 to int16 for AVX2: 8 channels at a time, down the rows.
  *
- * AVX2 has neither a product of 64 bits nor their arithmetic shift. A factor of 15 bits takes two
- * products of 32 bits, acc * m = (acc >> 32) * m * 2^32 + (acc mod 2^32) * m; and a sum made positive
- * shifts like an unsigned one: with s = 15 - e, |acc * m| < 2^62 and s <= 46,
+ * reduced_16x8: AVX2 has neither a product of 64 bits nor their arithmetic shift. A factor of 15 bits
+ * takes two products of 32 bits, acc * m = (acc >> 32) * m * 2^32 + (acc mod 2^32) * m; and a sum made
+ * positive shifts like an unsigned one: with s = 15 - e, |acc * m| < 2^62 and s <= 46,
  *
- *     (acc * m + 2^(s-1)) >> s  =  ((acc * m + 2^(s-1) + 2^62) >>> s) - 2^(62-s) */
-#include "vector_avx2.h"
+ *     (acc * m + 2^(s-1)) >> s  =  ((acc * m + 2^(s-1) + 2^62) >>> s) - 2^(62-s)
+ *
+ * The others are rules of vector_avx2_rules.h for the low halves. */
+#include "vector_avx2_rules.h"
 
 #if defined(__x86_64__)
 
-#define LANES 4
 #define GROUP 8 /* channels whose results fill one store */
+#define HALF 4  /* of which one register holds the accumulators */
 
-struct constants { /* of 4 channels */
+struct reduced { /* of 4 channels */
     __m256i m, up, shift, down;
 };
 
-INLINE struct constants prepare(const kdq_requant_s16 *q, int64_t c) {
-    int64_t m[LANES], up[LANES], shift[LANES], down[LANES];
-    for (int64_t i = 0; i < LANES; i++) {
+INLINE __m256i load_64(const int64_t *from) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)from);
+}
+
+INLINE void store_s16(int16_t *to, __m128i y) { _mm_storeu_si128((__m128i *)(void *)to, y); }
+
+INLINE struct reduced prepare_reduced(const kdq_requant_s16 *q, int64_t c) {
+    int64_t m[HALF], up[HALF], shift[HALF], down[HALF];
+    for (int64_t i = 0; i < HALF; i++) {
         const int64_t at = (c + i) * q->channel_step;
         m[i] = kdq_reduced_multiplier(q->multiplier[at]);
         shift[i] = 15 - q->exponent[at];
         up[i] = ((int64_t)1 << 62) + ((int64_t)1 << (shift[i] - 1));
         down[i] = (int64_t)1 << (62 - shift[i]);
     }
-    return (struct constants){_mm256_loadu_si256((const __m256i *)(const void *)m),
-                              _mm256_loadu_si256((const __m256i *)(const void *)up),
-                              _mm256_loadu_si256((const __m256i *)(const void *)shift),
-                              _mm256_loadu_si256((const __m256i *)(const void *)down)};
+    return (struct reduced){load_64(m), load_64(up), load_64(shift), load_64(down)};
 }
 
-INLINE __m256i multiply(const struct constants *k, const int64_t *from) {
-    const __m256i acc = _mm256_loadu_si256((const __m256i *)(const void *)from);
+INLINE __m256i reduced(const struct reduced *k, const int64_t *from) {
+    const __m256i acc = load_64(from);
     const __m256i low = _mm256_mul_epu32(acc, k->m);
     const __m256i high = _mm256_mul_epi32(_mm256_srli_epi64(acc, 32), k->m);
     const __m256i product = _mm256_add_epi64(low, _mm256_slli_epi64(high, 32));
@@ -40,36 +45,61 @@ INLINE __m256i multiply(const struct constants *k, const int64_t *from) {
     return _mm256_sub_epi64(_mm256_srlv_epi64(sum, k->shift), k->down);
 }
 
-INLINE __m256i clamp(__m256i v, __m256i low, __m256i high) {
+INLINE __m256i clamp_64(__m256i v, __m256i low, __m256i high) {
     v = _mm256_blendv_epi8(v, low, _mm256_cmpgt_epi64(low, v));
     return _mm256_blendv_epi8(v, high, _mm256_cmpgt_epi64(v, high));
 }
 
-/* The low halves of 4 + 4 int64 that fit int16. */
-INLINE __m128i to_int16(__m256i a, __m256i b) {
+INLINE __m256i low_halves(__m256i a, __m256i b) {
     const __m256 mixed =
         _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), _MM_SHUFFLE(2, 0, 2, 0));
-    const __m256i words =
-        _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), _MM_SHUFFLE(3, 1, 2, 0));
-    return _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    return _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), _MM_SHUFFLE(3, 1, 2, 0));
 }
 
-__attribute__((target("avx2"))) void
-kdq_avx2_requantize_s16(const kdq_requant_s16 *q, int64_t rows, int64_t channels,
-                        const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y) {
+INLINE __m128i to_int16(__m256i v) {
+    return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+
+AVX2 static void by_reduced(const kdq_requant_s16 *q, int64_t c, int64_t rows, const int64_t *acc,
+                            int64_t ld_acc, int16_t *y, int64_t ld_y) {
     const __m256i low = _mm256_set1_epi64x(q->qmin), high = _mm256_set1_epi64x(q->qmax);
+    const struct reduced k0 = prepare_reduced(q, c), k1 = prepare_reduced(q, c + HALF);
+    for (int64_t r = 0; r < rows; r++, acc += ld_acc, y += ld_y) {
+        const __m256i a = clamp_64(reduced(&k0, acc), low, high);
+        const __m256i b = clamp_64(reduced(&k1, acc + HALF), low, high);
+        store_s16(y, to_int16(low_halves(a, b)));
+    }
+}
+
+INLINE void by_rule(int rule, const kdq_requant_s16 *q, int64_t c, int64_t rows, const int64_t *acc,
+                    int64_t ld_acc, int16_t *y, int64_t ld_y) {
+    const __m128i low = _mm_set1_epi16((int16_t)q->qmin), high = _mm_set1_epi16((int16_t)q->qmax);
+    const kdq_requant as_int8 = {.channel_step = q->channel_step,
+                                 .multiplier = q->multiplier,
+                                 .exponent = q->exponent};
+    const __m256i all = _mm256_set1_epi32(-1);
+    const struct constants k = prepare(rule, &as_int8, NULL, c, all, 1);
+    for (int64_t r = 0; r < rows; r++, acc += ld_acc, y += ld_y) {
+        const __m256i sums = low_halves(load_64(acc), load_64(acc + HALF));
+        const __m128i v = to_int16(even_first(apply(rule, 1, 0, &k, sums)));
+        store_s16(y, _mm_min_epi16(_mm_max_epi16(v, low), high));
+    }
+}
+
+AVX2 void kdq_avx2_requantize_s16(const kdq_requant_s16 *q, int64_t rows, int64_t channels,
+                                  const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y) {
     int64_t c = 0;
-    for (; c + GROUP <= channels; c += GROUP) {
-        const struct constants k0 = prepare(q, c), k1 = prepare(q, c + LANES);
-        for (int64_t r = 0; r < rows; r++) {
-            const int64_t *from = acc + r * ld_acc + c;
-            const __m256i a = clamp(multiply(&k0, from), low, high);
-            const __m256i b = clamp(multiply(&k1, from + LANES), low, high);
-            _mm_storeu_si128((__m128i *)(void *)(y + r * ld_y + c), to_int16(a, b));
+    for (; c + GROUP <= channels; c += GROUP, acc += GROUP, y += GROUP) {
+        if (q->rule == KDQ_REDUCED_16X8) {
+            by_reduced(q, c, rows, acc, ld_acc, y, ld_y);
+        } else if (q->rule == KDQ_SINGLE_ROUNDING_16X8) {
+            by_rule(KDQ_SINGLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
+        } else {
+            by_rule(KDQ_DOUBLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
         }
     }
     const kdq_requant_s16 rest = kdq_requant_s16_from(q, c);
-    kdq_requantize_s16(&rest, rows, channels - c, acc + c, ld_acc, y + c, ld_y);
+    kdq_requantize_s16(&rest, rows, channels - c, acc, ld_acc, y, ld_y);
 }
 #else
 typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */

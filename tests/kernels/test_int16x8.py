@@ -20,7 +20,7 @@ from strategies.integer import THOROUGHLY, WIDTHS, codes, generators
 
 from kdq_ref import intref, kernels
 from kdq_ref.errors import DTypeError, KernelUnavailableError, RangeError, ShapeError
-from kdq_ref.rounding import Constants, Requant16x8, reduced_16x8
+from kdq_ref.rounding import RULES_16X8, Constants, Requant16x8, reduced_16x8
 
 ISAS = ["ref", *kernels.available_isas()]
 pytestmark = pytest.mark.skipif(
@@ -109,20 +109,23 @@ def test_requantize_equals_the_rule(
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", RULES_16X8)
 @pytest.mark.parametrize("exponent", [-31, -30, -17, -16, -9, -1, 0, 1, 6, 7])
 @pytest.mark.parametrize("mantissa", [2**30, 2**30 + 2**15, 3 * 2**29, 0x7FFF0000, 2**31 - 1])
-def test_requantize_at_ties(isa: str, exponent: int, mantissa: int) -> None:
+def test_requantize_at_ties(isa: str, name: str, exponent: int, mantissa: int) -> None:
     """Accumulators around ties whose result is inside int16 or at its ends, and one step aside."""
     constants = Constants(
         np.array([mantissa], np.int32), np.array([exponent], np.int32), np.zeros(1, np.float32)
     )
-    reduced = min((mantissa + 2**15) >> 16, 0x7FFF)
+    bits, factor = 31, mantissa
+    if name == "reduced_16x8":
+        bits, factor = 15, min((mantissa + 2**15) >> 16, 0x7FFF)
     halves = [*range(-70, 70), *range(32760, 32775), *range(-32775, -32760)]
-    ties = np.array([(2 * half + 1) * 2 ** (14 - exponent) // reduced for half in halves])
-    acc = (ties[:, None] + np.arange(-2, 3)).ravel()
-    acc = np.clip(np.concatenate([acc, [ACC_MIN, ACC_MIN + 1, ACC_MAX]]), ACC_MIN, ACC_MAX)
+    ties = [(2 * half + 1) * 2 ** (bits - 1 - exponent) // factor for half in halves]
+    acc = np.array([tie + aside for tie in ties for aside in range(-2, 3)])
+    acc = np.clip([*acc, ACC_MIN, ACC_MIN + 1, ACC_MAX], ACC_MIN, ACC_MAX)
     square = acc[: len(acc) // 37 * 37].reshape(-1, 37)
-    requant = Requant16x8(constants)
+    requant = Requant16x8(constants, rule=RULES_16X8[name])
     for shaped in (acc[:, None], acc, square):
         np.testing.assert_array_equal(
             kernels.requantize_16x8(shaped, requant, isa=isa), requant.apply(shaped)

@@ -30,6 +30,8 @@ static int64_t draw_int48(struct draws *draws, int64_t limit) {
 
 /* Constants that bring accumulators up to `largest` to int16 or a little beyond, or any. */
 static kdq_requant_s16 draw_requant_s16(struct draws *draws, int64_t channels, int64_t largest) {
+    const int32_t rule = draw_between(draws, KDQ_REDUCED_16X8, KDQ_DOUBLE_ROUNDING_16X8);
+    const int32_t last = rule == KDQ_REDUCED_16X8 ? 7 : 30;
     const int32_t step = (int32_t)(draw(draws) & 1);
     const int64_t count = step ? channels : 1;
     int32_t *multiplier = array(SLOT_MULTIPLIER, count * 4, 4);
@@ -45,12 +47,12 @@ static kdq_requant_s16 draw_requant_s16(struct draws *draws, int64_t channels, i
                         : kind == 1 ? 1 << 30
                         : kind == 2 ? INT32_MAX
                                     : draw_between(draws, 1 << 30, INT32_MAX);
-        exponent[c] = kind == 3 ? draw_between(draws, -31, 7)
-                                : (int32_t)kdq_max(-31, kdq_min(7, e));
+        exponent[c] = kind == 3 ? draw_between(draws, -31, last)
+                                : (int32_t)kdq_max(-31, kdq_min(last, e));
     }
     const int32_t qmin = draw(draws) & 1 ? INT16_MIN : draw_between(draws, INT16_MIN, INT16_MAX);
     return (kdq_requant_s16){
-        .rule = draw_between(draws, KDQ_REDUCED_16X8, KDQ_DOUBLE_ROUNDING_16X8),
+        .rule = rule,
         .channel_step = step,
         .qmin = qmin,
         .qmax = draw(draws) & 1 ? INT16_MAX : draw_between(draws, qmin, INT16_MAX),

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies.integer import EDGES, codes, generators
 
-from kdq_ref.rounding import RULES_16X8, Constants, Requant16x8
+from kdq_ref.rounding import RULES_16X8, Constants, Requant16x8, reduced_16x8
 
 ACC_MIN, ACC_MAX = -(2**47), 2**47 - 1
 BIAS_LIMIT = 2**47 - 2**39
@@ -42,6 +42,8 @@ def requants_16x8(draw: st.DrawFn, channels: int, *, magnitude: float) -> Requan
     A third of the draws are powers of two (ties).
     """
     rng = draw(generators())
+    rule = RULES_16X8[draw(st.sampled_from(list(RULES_16X8)))]
+    last = 7 if rule is reduced_16x8 else 30
     count = draw(st.sampled_from([1, max(1, channels)]))
     kind = draw(st.sampled_from(["near", "power", "any"]))
     multiplier = rng.integers(2**30, 2**31, count)
@@ -53,13 +55,12 @@ def requants_16x8(draw: st.DrawFn, channels: int, *, magnitude: float) -> Requan
     if kind == "power":
         multiplier[:] = 2**30
     elif kind == "any":
-        exponent = rng.integers(-31, 8, count)
+        exponent = rng.integers(-31, last + 1, count)
         multiplier[rng.random(count) < 0.1] = 0
-    exponent = np.clip(exponent, -31, 7)
+    exponent = np.clip(exponent, -31, last)
     constants = Constants(
         multiplier.astype(np.int32), exponent.astype(np.int32), np.zeros(count, np.float32)
     )
-    rule = RULES_16X8[draw(st.sampled_from(list(RULES_16X8)))]
     if draw(st.booleans()):
         return Requant16x8(constants, rule=rule)
     low, high = sorted(draw(st.integers(-32768, 32767)) for _ in range(2))

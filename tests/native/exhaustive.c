@@ -9,34 +9,15 @@
  *         lists the epilogues by the name of a kernel that has them: "KERNEL runs" or
  *         "KERNEL lacks FEATURE..."
  *
- * RULE is a number of enum kdq_rule; those that have no vectors are only printed. BIASES is "none" or a
- * comma-separated list, CONSTANTS a list of what the rule reads: MULTIPLIER:EXPONENT, a scale, SCALE:BIAS
- * or a real multiplier; one constant stands for all channels. Accumulators count up from
+ * RULE is a number of enum kdq_rule, or RULES_S16 and more for one of enum kdq_rule_s16. BIASES is
+ * "none" or a comma-separated list, CONSTANTS a list of what the rule reads: MULTIPLIER:EXPONENT, a scale,
+ * SCALE:BIAS or a real multiplier; one constant stands for all channels. Accumulators count up from
  * FIRST, modulo 2^32, and go through the channels in turn: channel 0, 1, ..., last, 0, ... Of a list
  * of C constants each thus meets every C-th accumulator, and a FIRST lower by one shifts them on.
  * Reports go to standard error.
  *
  * exhaustive.py compiles this, chooses the cases and says what each is for. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "kdq_internal.h"
-
-#define MAX_CHANNELS 64
-#define MAX_KERNELS 64
-#define BLOCK 16384 /* accumulators at a time: they and two sets of results stay in the cache */
-
-/* Where there is one constant and no bias: two groups of 16 lanes and a rest of 3. */
-#define CHANNELS 35
-
-struct problem {
-    kdq_requant requant;
-    int64_t channels;
-    const int32_t *bias; /* or NULL */
-    uint32_t first;
-    int64_t count;
-};
+#include "exhaustive.h"
 
 static int32_t multiplier[MAX_CHANNELS], exponent[MAX_CHANNELS], bias[MAX_CHANNELS];
 static float scale[MAX_CHANNELS], real_bias[MAX_CHANNELS];
@@ -45,7 +26,7 @@ static double real[MAX_CHANNELS];
 static int32_t acc[BLOCK];
 static int8_t expected[BLOCK], result[2 * BLOCK];
 
-static void fail(const char *what, const char *where) {
+void fail(const char *what, const char *where) {
     fprintf(stderr, "exhaustive: %s: %s\n", what, where);
     exit(2);
 }
@@ -122,7 +103,8 @@ static struct problem parse(char **arguments) {
     const int64_t biases = strcmp(arguments[4], "none") == 0 ? 0
                                                              : parse_list(arguments[4], 0, 1);
     const int64_t constants = parse_list(arguments[5], p.requant.rule, 0);
-    if (p.requant.rule < KDQ_SINGLE_ROUNDING || p.requant.rule > KDQ_ONNX_SPEC) {
+    if (p.requant.rule < KDQ_SINGLE_ROUNDING ||
+        p.requant.rule > RULES_S16 + KDQ_DOUBLE_ROUNDING_16X8) {
         fail("no such rule", arguments[0]);
     }
     if (biases != 0 && constants != 1 && biases != constants) {
@@ -183,9 +165,6 @@ static void print_kernels(void) {
 
 /* ---- Blocks -------------------------------------------------------------------------------- */
 
-/* Rows of a block: odd, since epilogues may take rows in pairs. */
-static int64_t block_rows(const struct problem *p) { return (BLOCK / p->channels - 1) | 1; }
-
 static void expect(const struct problem *p, int64_t rows, int64_t done) {
     const uint32_t from = p->first + (uint32_t)done;
     for (uint32_t i = 0; i < (uint32_t)(rows * p->channels); i++) {
@@ -201,10 +180,14 @@ static void report(const struct problem *p, const kdq_kernel *kernel, const char
     const int64_t c = i % p->channels, k = c * p->requant.channel_step;
     fprintf(stderr, "first difference at accumulator %d: requant.c gives %d, %s gives %d\n", (int)acc[i],
            expected[i], kdq_kernel_name(kernel), given);
-    if (p->requant.rule == KDQ_FLOAT32_RNE) {
-        fprintf(stderr, "scale %a", (double)scale[k]);
-    } else {
-        fprintf(stderr, "multiplier %d, exponent %d", (int)multiplier[k], (int)exponent[k]);
+    switch (kdq_computed_as(p->requant.rule)) {
+    case KDQ_FLOAT32_RNE: fprintf(stderr, "scale %a", (double)scale[k]); break;
+    case KDQ_FBGEMM:
+        fprintf(stderr, "scale %a with bias %a", (double)scale[k], (double)real_bias[k]);
+        break;
+    case KDQ_FLOAT64_HALF_AWAY:
+    case KDQ_ONNX_SPEC: fprintf(stderr, "real %a", real[k]); break;
+    default: fprintf(stderr, "multiplier %d, exponent %d", (int)multiplier[k], (int)exponent[k]);
     }
     fprintf(stderr, ", bias %d, zero point %d, clamp [%d, %d], rule %d\n", p->bias != NULL ? (int)bias[c] : 0,
            (int)p->requant.zero_point, (int)p->requant.qmin, (int)p->requant.qmax,
@@ -240,15 +223,8 @@ static void compare_block(const struct problem *p, const kdq_kernel *kernel, int
     }
 }
 
-static void run(const struct problem *p, int print) {
-    const kdq_kernel *kernels[MAX_KERNELS];
-    int32_t n = 0;
-    const int32_t count = p->requant.rule > KDQ_FLOAT32_RNE ? 0 : kdq_kernel_count();
-    for (int32_t i = 0; i < count && n < MAX_KERNELS; i++) {
-        if (stands_for_epilogue(i) && kdq_kernel_missing(kdq_kernel_at(i)) == 0) {
-            kernels[n++] = kdq_kernel_at(i);
-        }
-    }
+static void compare_and_print(const struct problem *p, int32_t n, const kdq_kernel *const *kernels,
+                              int print) {
     const int64_t rows = block_rows(p), step = rows * p->channels;
     for (int64_t done = 0; done < p->count; done += step) { /* the last block may go past the end */
         expect(p, rows, done);
@@ -256,11 +232,29 @@ static void run(const struct problem *p, int print) {
             compare_block(p, kernels[i], rows);
         }
         if (print) {
-            const size_t rest = (size_t)kdq_min(step, p->count - done);
-            if (fwrite(expected, 1, rest, stdout) != rest) {
-                fail("writing failed", "standard output");
-            }
+            print_results(expected, sizeof *expected, kdq_min(step, p->count - done));
         }
+    }
+}
+
+void print_results(const void *results, size_t size, int64_t count) {
+    if (fwrite(results, size, (size_t)count, stdout) != (size_t)count) {
+        fail("writing failed", "standard output");
+    }
+}
+
+static void run(const struct problem *p, int print) {
+    const kdq_kernel *kernels[MAX_KERNELS];
+    int32_t n = 0;
+    for (int32_t i = 0; i < kdq_kernel_count() && n < MAX_KERNELS; i++) {
+        if (stands_for_epilogue(i) && kdq_kernel_missing(kdq_kernel_at(i)) == 0) {
+            kernels[n++] = kdq_kernel_at(i);
+        }
+    }
+    if (p->requant.rule < RULES_S16) {
+        compare_and_print(p, n, kernels, print);
+    } else {
+        compare_and_print_s16(p, n, kernels, print);
     }
     for (int32_t i = 0; i < n; i++) {
         fprintf(stderr, "%s %lld\n", kdq_kernel_name(kernels[i]), (long long)p->count);

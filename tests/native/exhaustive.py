@@ -1,11 +1,14 @@
 """Requantization over all 2^32 accumulators: vectorised epilogues, requant.c and NumPy agree.
 
-``make exhaustive`` compiles the C core and ``exhaustive.c`` and runs the cases below, one per
-process. Those of the rules that have vectors compare every vectorised epilogue that this CPU can
+``make exhaustive`` compiles the C core and ``exhaustive*.c`` and runs the cases of
+``exhaustive_cases.py``, one per process. Each compares every vectorised epilogue that this CPU can
 run with ``csrc/requant.c``. ``requant.c`` is compared with :mod:`kdq_ref.rounding`: in some cases
-of every rule one accumulator after the other, in the others of the rules without vectors by the
-ends of intervals on which NumPy is constant, its rules being monotone (seconds instead of
-minutes). Exit status 1 if anything differs.
+of every rule one accumulator after the other, in all others of one constant by the ends of
+intervals on which NumPy is constant, its rules being monotone (seconds instead of minutes). Exit
+status 1 if anything differs.
+
+For another CPU: ``CC="... -static" ... exhaustive.py --under qemu-aarch64-static``, with a
+compiler for it.
 """
 
 from __future__ import annotations
@@ -49,18 +52,18 @@ def build(directory: str) -> str:
     program = str(Path(directory, "exhaustive"))
     core = runpy.run_path(str(ROOT / "csrc" / "build_ffi.py"))
     sources = [str(ROOT / "csrc" / name) for name in core["SOURCES"]]
-    own = str(Path(__file__).with_suffix(".c"))
+    own = map(str, sorted(Path(__file__).parent.glob("exhaustive*.c")))
     compiler = shlex.split(os.environ.get("CC", "cc"))
     include = f"-I{ROOT / 'csrc'}"
     subprocess.run(
-        [*compiler, *core["COMPILE_ARGS"], include, *sources, own, "-o", program], check=True
+        [*compiler, *core["COMPILE_ARGS"], include, *sources, *own, "-o", program], check=True
     )
     return program
 
 
-def epilogues(program: str) -> list[str]:
+def epilogues(program: list[str]) -> list[str]:
     """Print the vectorised epilogues; return those that run here."""
-    listed = subprocess.run([program, "kernels"], check=True, stderr=subprocess.PIPE, text=True)
+    listed = subprocess.run([*program, "kernels"], check=True, stderr=subprocess.PIPE, text=True)
     kernels = [line.split() for line in listed.stderr.splitlines()]
     for name, verb, *features in kernels:
         if verb == "lacks":
@@ -70,13 +73,13 @@ def epilogues(program: str) -> list[str]:
     return running
 
 
-def run(program: str, case: Case, count: int) -> Outcome:
+def run(program: list[str], case: Case, count: int) -> Outcome:
     """Run one case in this process and one child."""
     start = time.perf_counter()
     judge = one_by_one if case.judged else by_intervals if case.judged_by_intervals else None
     mode = "print" if judge else "compare"
     with subprocess.Popen(
-        [program, mode, *case.arguments(count)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*program, mode, *case.arguments(count)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         judged, difference = judge(child.stdout, case, count) if judge else (0, "")
@@ -97,18 +100,19 @@ def run(program: str, case: Case, count: int) -> Outcome:
 
 
 def one_by_one(results: IO[bytes], case: Case, count: int) -> tuple[int, str]:
-    """Compare a stream of int8 with NumPy; how many agreed, and the first that does not."""
-    requant, channels = case.requant(), case.channels
+    """Compare a stream of codes with NumPy; how many agreed, and the first that does not."""
+    requant, channels, dtype = case.requant(), case.channels, case.dtype
     # Modulo 2^32, as the accumulators.
     steps = np.arange(CHUNK // channels * channels, dtype=np.uint32).reshape(-1, channels)
     start = np.array(case.biases or (0,)) + case.first(count)
     np.empty(2**21)  # freed at once: from now on glibc keeps memory of that size for temporaries
     for done in range(0, count, steps.size):
         n = min(steps.size, count - done)
-        given = np.frombuffer(results.read(n), np.int8)
+        given = np.frombuffer(results.read(n * dtype.itemsize), dtype)
         if len(given) != n:
             return done, ""  # the program says why
-        acc = (steps + ((start + done) % 2**32).astype(np.uint32)).view(np.int32)
+        sums = (steps + ((start + done) % 2**32).astype(np.uint32)).view(np.int32)
+        acc = case.accumulators(sums)
         expected = requant.apply(acc).ravel()[:n]
         if not np.array_equal(given, expected):
             i = int(np.argmax(given != expected))
@@ -121,10 +125,10 @@ def by_intervals(results: IO[bytes], case: Case, count: int) -> tuple[int, str]:
     starts, lengths, codes = constant_intervals([case.requant()])
     order = np.argsort(starts)
     ends, codes = (starts + lengths)[order], codes[0, order]
-    first = -(count // 2)
+    first, dtype = -(count // 2), case.dtype
     for done in range(0, count, LONG_CHUNK):
         n = min(LONG_CHUNK, count - done)
-        given = np.frombuffer(results.read(n), np.int8)
+        given = np.frombuffer(results.read(n * dtype.itemsize), dtype)
         if len(given) != n:
             return done, ""  # the program says why
         acc = first + done
@@ -150,6 +154,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="all pairs of constants: an hour")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose line has this")
+    parser.add_argument("--under", default="", metavar="COMMAND", help="emulator of another CPU")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--accumulators", type=int, default=2**32, help="that many around 0 instead of all 2^32"
@@ -164,7 +169,7 @@ def main() -> int:
     assert all(case.channels % 2 for case in cases)
     outcomes = []
     with tempfile.TemporaryDirectory() as directory:
-        program = build(directory)
+        program = [*shlex.split(options.under), build(directory)]
         if not epilogues(program):
             cases = [case for case in cases if case.judged or case.judged_by_intervals]
         cases.sort(key=lambda case: not case.judged)  # the longest first

@@ -8,19 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from kdq_ref.rounding import RULES, Constants, Requant
+from kdq_ref.rounding import RULES, RULES_16X8, Constants, Requant, Requant16x8
 
-FIXED_POINT = ("single_rounding", "double_rounding")
-INT8 = (-128, 127)
+FIXED_POINT = ("single_rounding", "double_rounding", "double_rounding_ties_up")
+INT8, INT16 = (-128, 127), (-(2**15), 2**15 - 1)
+FIRST_16X8 = 16  # RULES_S16 of exhaustive.h
 
 # Primes leave a remainder at every accumulator; those next to a power of two leave the smallest.
 NEXT_AFTER_2_30, NEAR_ROOT, LAST_BUT_ONE, LAST = 1073741827, 1518500279, 2147483629, 2**31 - 1
 MULTIPLIERS = (2**30, LAST, NEXT_AFTER_2_30, LAST_BUT_ONE, NEAR_ROOT)
 EXPONENTS = (-31, -30, -23, -13, -12, -9, -2, -1, 0, 1, 7, 8, 9, 22, 23, 24, 25, 29, 30)
+EVERY_PAIR = (*zip(itertools.cycle(MULTIPLIERS), EXPONENTS, strict=False), (0, 0), (LAST, -8))
 
 # float32: least and greatest subnormal, greatest number.
 LEAST, SUBNORMAL, GREATEST = 2.0**-149, 2.0**-126 - 2.0**-149, (2.0 - 2.0**-23) * 2.0**127
 ODD_SCALE = float(np.float32(0.1 / 32))
+
+LANES = "a constant of its own in every lane: mixed-up lanes"
+LANE_PAIRS = tuple((2**30 + k * 30678337, -9 - k % 5) for k in range(35))
+LANE_SCALES = tuple((1 + k / 64) * 2.0 ** (-9 - k % 5) for k in range(35))
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Case:
     why: str
     rule: str
     constants: tuple[Any, ...]  # what the rule reads: (multiplier, exponent), scale, (scale, bias)
-    zero_point: int = 0
+    zero_point: int = 0  # to int16: the upper 32 bits of accumulators
     clamp: tuple[int, int] = INT8
     biases: tuple[int, ...] = ()
     judged: bool = False  # by NumPy, one accumulator after the other
@@ -41,19 +47,24 @@ class Case:
         return max(len(self.constants), len(self.biases))
 
     @property
-    def judged_by_intervals(self) -> bool:
-        """NumPy says on which intervals the code is constant: its rules are monotone.
+    def to_int16(self) -> bool:
+        return self.rule in RULES_16X8
 
-        Not where there are vectors to compare: cases that NumPy judges one by one connect these.
-        """
-        vectors = self.rule in (*FIXED_POINT, "float32_rne")
-        return not (vectors or self.judged or self.channels > 1)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of results."""
+        return np.dtype(np.int16 if self.to_int16 else np.int8)
+
+    @property
+    def judged_by_intervals(self) -> bool:
+        """NumPy says on which intervals the code is constant: its rules are monotone."""
+        return not (self.judged or self.channels > 1 or (self.to_int16 and self.zero_point))
 
     @property
     def uses(self) -> tuple[str, ...]:
-        return RULES[self.rule].uses
+        return {**RULES, **RULES_16X8}[self.rule].uses
 
-    def requant(self) -> Requant:
+    def requant(self) -> Requant | Requant16x8:
         values = zip(*self.constants, strict=True) if len(self.uses) > 1 else [self.constants]
         fields = dict(zip(self.uses, values, strict=True))
         zeros = [0] * len(self.constants)
@@ -64,15 +75,27 @@ class Case:
             np.array(fields.get("real", zeros), np.float64),
             np.array(fields.get("bias", zeros), np.float32),
         )
+        if self.to_int16:
+            return Requant16x8(constants, *self.clamp, RULES_16X8[self.rule])
         return Requant(RULES[self.rule], constants, self.zero_point, *self.clamp)
+
+    def accumulators(self, sums: np.ndarray) -> np.ndarray:
+        """``sums`` : int32, as the rule takes them."""
+        return sums + (np.int64(self.zero_point) << 32) if self.to_int16 else sums
 
     def arguments(self, count: int) -> list[str]:
         return [
-            *map(str, (RULES[self.rule].c_id, self.zero_point, *self.clamp)),
+            *map(str, (self._c_id, self.zero_point, *self.clamp)),
             ",".join(map(str, self.biases)) or "none",
             ",".join(map(self._written, self.constants)),
             *map(str, (self.first(count), count)),
         ]
+
+    @property
+    def _c_id(self) -> int:
+        if self.to_int16:
+            return FIRST_16X8 + RULES_16X8[self.rule].c_id
+        return RULES[self.rule].c_id
 
     def _written(self, constant: Any) -> str:
         numbers = constant if len(self.uses) > 1 else (constant,)
@@ -92,7 +115,10 @@ class Case:
             constants = " with bias ".join(f"{n:.9g}" for n in numbers)
         shifted = f", rotated by {self.rotation}" if self.rotation else ""
         low, high = self.clamp
-        after = f"zero point {self.zero_point}, clamp [{low}, {high}]"
+        start = (
+            f"upper half {self.zero_point}" if self.to_int16 else f"zero point {self.zero_point}"
+        )
+        after = f"{start}, clamp [{low}, {high}]"
         return f"{self.rule}: {constants}, {after}: {self.why}{shifted}"
 
 
@@ -104,8 +130,6 @@ def wraps(channels: int) -> tuple[int, ...]:
 
 def fixed_point_cases(rule: str) -> list[Case]:
     """What can go wrong with a multiplier and an exponent."""
-    lanes = tuple((2**30 + k * 30678337, -9 - k % 5) for k in range(35))
-    ends = (*zip(itertools.cycle(MULTIPLIERS), EXPONENTS, strict=False), (0, 0), (LAST, -8))
 
     def case(why: str, m: int, e: int, zero_point: int = 0, **rest: Any) -> Case:
         return Case(why, rule, ((m, e),), zero_point, **rest)
@@ -131,14 +155,14 @@ def fixed_point_cases(rule: str) -> list[Case]:
         case(
             "the longest left shift; fused ReLU at the other end", 2**30, 30, -128, clamp=(-128, 0)
         ),
-        Case("a constant of its own in every lane: mixed-up lanes", rule, lanes, 3),
+        Case(LANES, rule, LANE_PAIRS, 3),
         Case(
             "every exponent and 0 side by side, behind biases that wrap; a tight clamp",
             rule,
-            ends,
+            EVERY_PAIR,
             -1,
             (-101, 99),
-            wraps(len(ends)),
+            wraps(len(EVERY_PAIR)),
             judged=True,
         ),
         case("one constant behind biases that wrap", LAST_BUT_ONE, -12, 5, biases=wraps(19)),
@@ -147,7 +171,6 @@ def fixed_point_cases(rule: str) -> list[Case]:
 
 def float_cases() -> list[Case]:
     """What can go wrong with a float32 multiplier."""
-    lanes = tuple((1 + k / 64) * 2.0 ** (-9 - k % 5) for k in range(35))
     ends = (
         0.0,
         LEAST,
@@ -186,7 +209,7 @@ def float_cases() -> list[Case]:
         case("subnormal products", LEAST, 1),
         case("products of +-infinity", GREATEST, -128),
         case("scale 0: products of -0; a clamp to one value", 0.0, 5, clamp=(-1, -1)),
-        Case("a constant of its own in every lane: mixed-up lanes", "float32_rne", lanes, 3),
+        Case(LANES, "float32_rne", LANE_SCALES, 3),
         Case(
             "every magnitude side by side, behind biases that wrap; a tight clamp",
             "float32_rne",
@@ -197,23 +220,6 @@ def float_cases() -> list[Case]:
             judged=True,
         ),
         case("one constant behind biases that wrap", 2.0**-13, 5, biases=wraps(19)),
-    ]
-
-
-def ties_up_cases() -> list[Case]:
-    """The second rounding, and what shifts to either side."""
-
-    def case(why: str, m: int, e: int, zero_point: int = 0, **rest: Any) -> Case:
-        return Case(why, "double_rounding_ties_up", ((m, e),), zero_point, **rest)
-
-    return [
-        case("ties, and hardly anything saturates: all 32 bits matter", 2**30, -23, judged=True),
-        case("the longest right shift; one tie in all, at -2^31", 2**30, -31),
-        case("twice rounded ties", 2**30, -1, -1),
-        case("just short of each tie", LAST, -1, clamp=(-101, 99)),
-        case("every result is rounded", NEAR_ROOT, -24),
-        case("the first left shift", NEAR_ROOT, 1, 3),
-        case("the longest left shift", LAST, 30, -128, clamp=(-128, 0)),
     ]
 
 
@@ -231,6 +237,7 @@ def short_mantissa_cases(rule: str) -> list[Case]:
         case("the longest right shift; one tie in all, at -2^31", 2**30, -31),
         case("twice rounded ties", 2**30, -1, -1),
         case("the largest multiplier", last, largest, 5, clamp=(-101, 99)),
+        Case(LANES, rule, tuple((m // 128 * 128, e) for m, e in LANE_PAIRS), 3),
     ]
 
 
@@ -247,6 +254,8 @@ def fbgemm_cases() -> list[Case]:
         case("only the product rounds", ODD_SCALE, -12345.678, clamp=(0, 127)),
         case("products beyond int32 at both ends", 1.5, 100.25, 3),
         case("hardly any product fits", GREATEST, -1.0, -128),
+        Case(LANES, "fbgemm", tuple((s, 1e4 * s * k) for k, s in enumerate(LANE_SCALES)), 3),
+        case("behind biases that wrap", 2.0**-13, -3.25, 5, biases=wraps(19)),
     ]
 
 
@@ -263,6 +272,45 @@ def real_cases(rule: str) -> list[Case]:
         case("just below each tie", float(np.nextafter(0.5, 0)), clamp=(0, 127)),
         case("products beyond int32", 1e6, 3, clamp=(-101, 99)),
         case("infinite products", 1e300),
+        Case(LANES, rule, LANE_SCALES, 3),
+        case("behind biases that wrap", 2.0**-13, 5, biases=wraps(19)),
+    ]
+
+
+def reduced_16x8_cases() -> list[Case]:
+    """15 bits of multiplier, accumulators of 48 bits."""
+
+    def case(why: str, m: int, e: int, high: int = 0, **rest: Any) -> Case:
+        return Case(why, "reduced_16x8", ((m, e),), high, **{"clamp": INT16, **rest})
+
+    return [
+        case("ties, and hardly anything saturates", 2**30, -15, judged=True),
+        case("every result is rounded", NEAR_ROOT, -16),
+        case("a mantissa that would be rounded up to 16 bits", LAST, -14),
+        case("the longest shift, of the lowest accumulators", 2**30, -31, -(2**15)),
+        case("the longest shift, of the highest", NEXT_AFTER_2_30, -31, 2**15 - 1),
+        case("results around zero, of accumulators beyond int32", LAST, -31, -1, judged=True),
+        case("the largest multiplier", LAST, 7, clamp=(-101, 30000)),
+        Case(LANES, "reduced_16x8", LANE_PAIRS, 3, INT16),
+    ]
+
+
+def wrapping_16x8_cases(rule: str) -> list[Case]:
+    """The low half of the accumulator by a rule of int8, to int16."""
+    last = 22 if rule == "single_rounding_16x8" else 24
+
+    def case(why: str, m: int, e: int, high: int = 0, **rest: Any) -> Case:
+        return Case(why, rule, ((m, e),), high, **{"clamp": INT16, **rest})
+
+    return [
+        case("ties, and hardly anything saturates", 2**30, -15, judged=True),
+        case("every result is rounded", LAST, -16),
+        case("the longest right shift", 2**30, -31, -(2**15)),
+        case("twice rounded ties", 2**30, -1, 7),
+        case("the last left shift that vectors do not cut", 2**30, last),
+        case("the first that they cut", LAST, last + 1, -1),
+        case("the longest left shift", 2**30, 30, clamp=(-30000, 101)),
+        Case("every exponent and 0 side by side", rule, EVERY_PAIR, 5, INT16),
     ]
 
 
@@ -271,12 +319,14 @@ def usual_cases() -> list[Case]:
     return [
         *(case for rule in FIXED_POINT for case in fixed_point_cases(rule)),
         *float_cases(),
-        *ties_up_cases(),
         *short_mantissa_cases("rndnu"),
         *short_mantissa_cases("qnnpack"),
         *fbgemm_cases(),
         *real_cases("float64_half_away"),
         *real_cases("onnx_spec"),
+        *reduced_16x8_cases(),
+        *wrapping_16x8_cases("single_rounding_16x8"),
+        *wrapping_16x8_cases("double_rounding_16x8"),
     ]
 
 

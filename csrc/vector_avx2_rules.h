@@ -117,10 +117,19 @@ INLINE struct constants prepare(int rule, const kdq_requant *q, const int32_t *b
     return k;
 }
 
+/* Of 8 channels: all, and the odd ones in the even lanes. */
+struct sums {
+    __m256i all, odd;
+};
+
+INLINE struct sums with_odd(__m256i all) {
+    return (struct sums){all, _mm256_srli_epi64(all, 32)};
+}
+
 /* The high halves of 8 products, even_first, after adding half to and doubling them if `doubled`. */
-INLINE __m256i high_product(__m256i acc, const struct constants *k, int doubled) {
-    __m256i even = _mm256_mul_epi32(acc, k->m);
-    __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(acc, 32), k->m_odd);
+INLINE __m256i high_product(struct sums acc, const struct constants *k, int doubled) {
+    __m256i even = _mm256_mul_epi32(acc.all, k->m);
+    __m256i odd = _mm256_mul_epi32(acc.odd, k->m_odd);
     if (doubled) {
         const __m256i half = _mm256_set1_epi64x(INT64_C(1) << 30);
         even = _mm256_slli_epi64(_mm256_add_epi64(even, half), 1);
@@ -131,10 +140,10 @@ INLINE __m256i high_product(__m256i acc, const struct constants *k, int doubled)
 }
 
 /* (1), (2), (4): even_first. */
-INLINE __m256i by_integers(int rule, int shifts, const struct constants *k, __m256i acc) {
+INLINE __m256i by_integers(int rule, int shifts, const struct constants *k, struct sums acc) {
     if (shifts) {
-        acc = _mm256_max_epi32(_mm256_min_epi32(acc, k->highest), k->lowest);
-        acc = _mm256_sllv_epi32(acc, k->left);
+        const __m256i a = _mm256_max_epi32(_mm256_min_epi32(acc.all, k->highest), k->lowest);
+        acc = with_odd(_mm256_sllv_epi32(a, k->left));
     }
     if (rule == KDQ_SINGLE_ROUNDING) {
         return _mm256_srav_epi32(_mm256_add_epi32(high_product(acc, k, 0), k->round), k->right);
@@ -174,16 +183,17 @@ INLINE __m128i by_float64(int rule, __m256d real, __m128i acc) {
 
 /* rule(acc + bias) of 8 channels, even_first if in_integers; shifts: whether any of them shifts
  * left; biased: whether there is a bias. */
-INLINE __m256i apply(int rule, int shifts, int biased, const struct constants *k, __m256i acc) {
+INLINE __m256i apply(int rule, int shifts, int biased, const struct constants *k,
+                     struct sums acc) {
     if (biased) {
-        acc = _mm256_add_epi32(acc, k->bias);
+        acc = with_odd(_mm256_add_epi32(acc.all, k->bias));
     }
     if (in_float32(rule)) {
-        return by_float32(rule, k, acc);
+        return by_float32(rule, k, acc.all);
     }
     if (in_float64(rule)) {
-        const __m128i low = by_float64(rule, k->real[0], _mm256_castsi256_si128(acc));
-        const __m128i high = by_float64(rule, k->real[1], _mm256_extracti128_si256(acc, 1));
+        const __m128i low = by_float64(rule, k->real[0], _mm256_castsi256_si128(acc.all));
+        const __m128i high = by_float64(rule, k->real[1], _mm256_extracti128_si256(acc.all, 1));
         return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     }
     return by_integers(rule, shifts, k, acc);

@@ -80,7 +80,7 @@ INLINE void by_rule(int rule, const kdq_requant_s16 *q, int64_t c, int64_t rows,
     const __m256i all = _mm256_set1_epi32(-1);
     const struct constants k = prepare(rule, &as_int8, NULL, c, all, 1);
     for (int64_t r = 0; r < rows; r++, acc += ld_acc, y += ld_y) {
-        const __m256i sums = low_halves(load_64(acc), load_64(acc + HALF));
+        const struct sums sums = with_odd(low_halves(load_64(acc), load_64(acc + HALF)));
         const __m128i v = to_int16(even_first(apply(rule, 1, 0, &k, sums)));
         store_s16(y, _mm_min_epi16(_mm_max_epi16(v, low), high));
     }

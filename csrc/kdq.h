@@ -61,7 +61,6 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel);
 
 /* ---- Requantization (requant.c) ------------------------------------------------------------ */
 
-/* Kernels have vectors for the first three; any other rule is computed by kdq_requantize. */
 enum kdq_rule {
     KDQ_SINGLE_ROUNDING = 0,
     KDQ_DOUBLE_ROUNDING = 1,
@@ -158,8 +157,7 @@ void kdq_gemm_s8s8(const kdq_weights *b, int64_t m, const int8_t *a, int64_t ld_
 /* 16x8 quantization: activations int16, weights int8, all symmetric; acc[c] = sum_p x[p] * w[p][c] +
  * bias[c] in int64. k <= KDQ_MAX_K and |bias| <= 2^47 - 2^39, so that |acc| < 2^47. */
 
-/* The last two take the accumulator modulo 2^32, as runtimes with int32 biases hold it; kernels have
- * vectors for the first. */
+/* The last two take the accumulator modulo 2^32, as runtimes with int32 biases hold it. */
 enum kdq_rule_s16 {
     KDQ_REDUCED_16X8 = 0,
     KDQ_SINGLE_ROUNDING_16X8 = 1,

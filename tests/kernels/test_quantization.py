@@ -61,6 +61,22 @@ def test_requantize_at_ties(isa: str, name: str, exponent: int, mantissa: int) -
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", ["float64_half_away", "onnx_spec"])
+@pytest.mark.parametrize("towards", [0.0, 1.0])
+def test_a_product_next_to_a_tie_is_none(isa: str, name: str, towards: float) -> None:
+    """One unit in the last place from k + 1/2: adding 1/2 would round to the next integer."""
+    acc = np.arange(-255, 256, 2, dtype=np.int32)[:, None] * np.array([1, 2**7, 2**22], np.int32)
+    real = np.nextafter([0.5, 2.0**-8, 2.0**-23], towards)
+    zeros = np.zeros(3, np.int32)
+    constants = Constants(zeros, zeros, np.zeros(3, np.float32), real)
+    requant = Requant(RULES[name], constants, 0)
+    expected = np.rint(acc / np.array([2, 2**8, 2**23]) * (1 + np.sign(towards - real) * 2.0**-40))
+    np.testing.assert_array_equal(
+        kernels.requantize(acc, requant, isa=isa), expected.clip(-128, 127)
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("name", sorted(RULES))
 @pytest.mark.parametrize("channels", [1, 8, 15, 16, 17, 32, 33])
 def test_requantize_with_every_exponent_at_once(isa: str, name: str, channels: int) -> None:

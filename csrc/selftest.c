@@ -3,8 +3,9 @@
  * A wrong CPU, compiler or emulator shows here instead of in a network's answers. Takes microseconds.
  *
  *  check 1         the kernel keeps to the limits of kdq_internal.h
- *  checks 2 .. 4   its rounding rules (2 + enum kdq_rule) on ties and ends, against literals
- *  checks 5 ..     products at tile +-1 and every k up to MAX_K against kdq_gemm_s8s32_ref, first all
+ *  checks 2 .. 10  its rounding rules (2 + enum kdq_rule) on ties and ends, against literals
+ *  checks 11 .. 13 those of 16x8 (11 + enum kdq_rule_s16)
+ *  checks 14 ..    products at tile +-1 and every k up to MAX_K against kdq_gemm_s8s32_ref, first all
  *                  -128 (where pair sums in int16 saturate), then mixed; int32 and requantized, all
  *                  rules, both forms of weights; and on small weights by kernel->narrow
  */
@@ -14,31 +15,65 @@
 #define MAX_N (KDQ_MAX_NR + 1)
 #define MAX_K (KDQ_MAX_K_UNIT + 1)
 
+#define RULES (KDQ_ONNX_SPEC + 1)
+#define RULES_S16 (KDQ_DOUBLE_ROUNDING_16X8 + 1)
+
 /* M = 2^-3 and acc = 4t, so that the exact quotient is t / 2: a tie for odd t, under (2) at its
  * second rounding, which is the one that tells it from (1). */
+#define TIES 8
+static const int32_t tie_acc[TIES] = {4, -4, 12, -12, 20, -20, INT32_MAX, INT32_MIN};
+static const int32_t eighth = 1 << 30, eighth_exponent = -2;
+static const int16_t half_up[TIES] = {1, 0, 2, -1, 3, -2, INT16_MAX, INT16_MIN};
+static const int16_t half_away[TIES] = {1, -1, 2, -2, 3, -3, INT16_MAX, INT16_MIN};
+static const int16_t half_even[TIES] = {0, 0, 2, -2, 2, -2, INT16_MAX, INT16_MIN};
+
 static int32_t check_rules(const kdq_kernel *kernel) {
-    static const int32_t acc[8] = {4, -4, 12, -12, 20, -20, INT32_MAX, INT32_MIN};
-    static const int8_t want[3][8] = {
-        {1, 0, 2, -1, 3, -2, 127, -128},  /* half up */
-        {1, -1, 2, -2, 3, -3, 127, -128}, /* half away from zero */
-        {0, 0, 2, -2, 2, -2, 127, -128},  /* half to even */
-    };
-    const int32_t m = 1 << 30, e = -2;
+    static const int16_t *const want[RULES] = {
+        [KDQ_SINGLE_ROUNDING] = half_up,         [KDQ_DOUBLE_ROUNDING] = half_away,
+        [KDQ_FLOAT32_RNE] = half_even,           [KDQ_DOUBLE_ROUNDING_TIES_UP] = half_up,
+        [KDQ_FBGEMM] = half_even,                [KDQ_RNDNU] = half_up,
+        [KDQ_QNNPACK] = half_away,               [KDQ_FLOAT64_HALF_AWAY] = half_away,
+        [KDQ_ONNX_SPEC] = half_even};
     const float scale = 0.125f, no_bias = 0;
     const double real = 0.125;
-    for (int32_t rule = 0; rule < 3; rule++) {
+    for (int32_t rule = 0; rule < RULES; rule++) {
         const kdq_requant requant = {.rule = rule,
                                      .qmin = -128,
                                      .qmax = 127,
-                                     .multiplier = &m,
-                                     .exponent = &e,
+                                     .multiplier = &eighth,
+                                     .exponent = &eighth_exponent,
                                      .scale = &scale,
                                      .real = &real,
                                      .bias = &no_bias};
-        int8_t got[8];
-        kernel->vector->requantize(&requant, 1, 8, acc, 8, NULL, got, 8);
+        int8_t got[TIES];
+        kernel->vector->requantize(&requant, 1, TIES, tie_acc, TIES, NULL, got, TIES);
+        for (int i = 0; i < TIES; i++) {
+            if (got[i] != kdq_clamp(want[rule][i], -128, 127)) {
+                return 2 + rule;
+            }
+        }
+    }
+    return 0;
+}
+
+static int32_t check_rules_s16(const kdq_kernel *kernel) {
+    static const int16_t *const want[RULES_S16] = {[KDQ_REDUCED_16X8] = half_up,
+                                                   [KDQ_SINGLE_ROUNDING_16X8] = half_up,
+                                                   [KDQ_DOUBLE_ROUNDING_16X8] = half_away};
+    int64_t acc[TIES];
+    for (int i = 0; i < TIES; i++) {
+        acc[i] = tie_acc[i];
+    }
+    for (int32_t rule = 0; rule < RULES_S16; rule++) {
+        const kdq_requant_s16 requant = {.rule = rule,
+                                         .qmin = INT16_MIN,
+                                         .qmax = INT16_MAX,
+                                         .multiplier = &eighth,
+                                         .exponent = &eighth_exponent};
+        int16_t got[TIES];
+        kernel->vector->requantize_s16(&requant, 1, TIES, acc, TIES, got, TIES);
         if (memcmp(got, want[rule], sizeof got) != 0) {
-            return 2 + rule;
+            return 2 + RULES + rule;
         }
     }
     return 0;
@@ -65,7 +100,7 @@ static int product_is_exact(const kdq_kernel *kernel, int64_t m, int64_t n, int6
     _Alignas(KDQ_ALIGN) int8_t scratch[2 * KDQ_MAX_MR * PADDED_K * 2 + STRIP + WIDE_PANEL];
     const kdq_weights weights = {
         .kernel = kernel, .segments = 1, .k = k, .n = n, .form = form, .data = packed};
-    const int32_t multiplier = 1518500250, exponent = -9, x_zero_point = 77; /* about 2^-9.5 */
+    const int32_t multiplier = 1518500224, exponent = -9, x_zero_point = 77; /* about 2^-9.5 */
     const float scale = 0.00138f, no_bias = 0;
     const double real = 0.00138;
     const kdq_requant requant = {.rule = rule,
@@ -97,13 +132,14 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel) {
     if (kernel->mr > KDQ_MAX_MR || kernel->nr > KDQ_MAX_NR || kernel->k_unit > KDQ_MAX_K_UNIT) {
         return 1;
     }
-    int32_t failed = check_rules(kernel);
-    int32_t check = 5;
+    const int32_t of_int8 = check_rules(kernel);
+    int32_t failed = of_int8 ? of_int8 : check_rules_s16(kernel);
+    int32_t check = 2 + RULES + RULES_S16;
     for (int mixed = 0; mixed < 2; mixed++) {
         for (int64_t k = 0; k <= MAX_K; k++, check++) {
             const int64_t m = kernel->mr + 1 - k % 3 % kernel->mr;
             const int64_t n = kernel->nr + 1 - k % 3 % kernel->nr;
-            const int32_t form = k / 3 % 2 ? KDQ_WIDE : KDQ_COMPACT, rule = (int32_t)(k % 3);
+            const int32_t form = k / 3 % 2 ? KDQ_WIDE : KDQ_COMPACT, rule = (int32_t)(k % RULES);
             if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed, form, rule, 0)) {
                 failed = check;
             }

@@ -240,6 +240,16 @@ static inline int32_t kdq_computed_as(int32_t rule) {
     return rule == KDQ_RNDNU ? KDQ_SINGLE_ROUNDING : rule == KDQ_QNNPACK ? KDQ_DOUBLE_ROUNDING : rule;
 }
 
+/* CASE(rule) for each rule with a formula of its own. */
+#define KDQ_FORMULAS(CASE)                                                                        \
+    CASE(KDQ_SINGLE_ROUNDING)                                                                     \
+    CASE(KDQ_DOUBLE_ROUNDING)                                                                     \
+    CASE(KDQ_FLOAT32_RNE)                                                                         \
+    CASE(KDQ_DOUBLE_ROUNDING_TIES_UP)                                                             \
+    CASE(KDQ_FBGEMM)                                                                              \
+    CASE(KDQ_FLOAT64_HALF_AWAY)                                                                   \
+    CASE(KDQ_ONNX_SPEC)
+
 static inline int8_t kdq_clamp(int32_t v, int32_t low, int32_t high) {
     v = v < low ? low : v;
     v = v > high ? high : v;

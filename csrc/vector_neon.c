@@ -63,13 +63,7 @@ INLINE void by_rule(int rule, const kdq_requant *q, int64_t rows, int64_t channe
 static void by_channels(const kdq_requant *q, int64_t rows, int64_t channels, const int32_t *acc,
                         int64_t ld_acc, const int32_t *bias, int8_t *y, int64_t ld_y) {
     switch (kdq_computed_as(q->rule)) {
-        RULE(KDQ_SINGLE_ROUNDING)
-        RULE(KDQ_DOUBLE_ROUNDING)
-        RULE(KDQ_FLOAT32_RNE)
-        RULE(KDQ_DOUBLE_ROUNDING_TIES_UP)
-        RULE(KDQ_FBGEMM)
-        RULE(KDQ_FLOAT64_HALF_AWAY)
-        RULE(KDQ_ONNX_SPEC)
+        KDQ_FORMULAS(RULE)
     default: break;
     }
 }

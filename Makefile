@@ -57,7 +57,7 @@ tsan:
 cross:
 	PYTHON="$(PYTHON)" C_FLAGS="$(C_FLAGS)" bash tests/native/cross.sh
 
-# Every rounding rule over all 2^32 accumulators; EXHAUSTIVE_FLAGS=--full takes an hour.
+# Every rounding rule over all 2^32 accumulators, in less than an hour; EXHAUSTIVE_FLAGS=--full takes several.
 exhaustive:
 	$(PYTHON) tests/native/exhaustive.py $(EXHAUSTIVE_FLAGS)
 

@@ -152,7 +152,7 @@ def disagreement(case: Case, acc: int, expected: int, given: int, channel: int) 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="all pairs of constants: an hour")
+    parser.add_argument("--full", action="store_true", help="all pairs of constants: hours")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose line has this")
     parser.add_argument("--under", default="", metavar="COMMAND", help="emulator of another CPU")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

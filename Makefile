@@ -55,7 +55,7 @@ tsan:
 
 # The kernels natively and under emulators, for CPUs that this machine is not.
 cross:
-	PYTHON="$(PYTHON)" C_FLAGS="$(C_FLAGS)" bash tests/native/cross.sh
+	PYTHON="$(PYTHON)" C_FLAGS="$(C_FLAGS)" WARNINGS="$(WARNINGS)" bash tests/native/cross.sh
 
 # Every rounding rule over all 2^32 accumulators, in less than an hour; EXHAUSTIVE_FLAGS=--full takes several.
 exhaustive:

@@ -221,8 +221,8 @@ static inline int32_t kdq_wrapping_add(int32_t a, int32_t b) {
 }
 
 /* The 15 bits of a multiplier that 16x8 uses. */
-static inline int64_t kdq_reduced_multiplier(int32_t multiplier) {
-    return kdq_min(((int64_t)multiplier + (1 << 15)) >> 16, 0x7fff);
+static inline int32_t kdq_reduced_multiplier(int32_t multiplier) {
+    return (int32_t)kdq_min(((int64_t)multiplier + (1 << 15)) >> 16, 0x7fff);
 }
 
 /* Round half to even, of a float clamped to +-512: whatever zero point and int8 clamp come after,
@@ -238,6 +238,14 @@ static inline int32_t kdq_rne_near_int8(float v) {
 /* Rules that differ in their constants alone are computed by the same formula. */
 static inline int32_t kdq_computed_as(int32_t rule) {
     return rule == KDQ_RNDNU ? KDQ_SINGLE_ROUNDING : rule == KDQ_QNNPACK ? KDQ_DOUBLE_ROUNDING : rule;
+}
+
+static inline int kdq_in_float32(int32_t rule) {
+    return rule == KDQ_FLOAT32_RNE || rule == KDQ_FBGEMM;
+}
+
+static inline int kdq_in_float64(int32_t rule) {
+    return rule == KDQ_FLOAT64_HALF_AWAY || rule == KDQ_ONNX_SPEC;
 }
 
 /* CASE(rule) for each rule with a formula of its own. */

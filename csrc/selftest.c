@@ -139,7 +139,7 @@ int32_t kdq_kernel_self_test(const kdq_kernel *kernel) {
         for (int64_t k = 0; k <= MAX_K; k++, check++) {
             const int64_t m = kernel->mr + 1 - k % 3 % kernel->mr;
             const int64_t n = kernel->nr + 1 - k % 3 % kernel->nr;
-            const int32_t form = k / 3 % 2 ? KDQ_WIDE : KDQ_COMPACT, rule = (int32_t)(k % RULES);
+            const int32_t form = k / 3 % 2 ? KDQ_WIDE : KDQ_COMPACT, rule = (int32_t)((k + mixed) % RULES);
             if (failed == 0 && !product_is_exact(kernel, m, n, k, mixed, form, rule, 0)) {
                 failed = check;
             }

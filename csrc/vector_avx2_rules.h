@@ -9,14 +9,15 @@
  *       since dividing by 2^32 first and flooring changes nothing (r >= 1: the rounding term is a
  *       multiple of 2^32 in the same scale). hi32 is at most 2^30, so 32 bits hold the sum.
  *       One shuffle takes the high halves of even and odd products; it leaves channels in the order
- *       0 2 1 3 (even_first), in which the constants are held too.
+ *       0 2 1 3 (even_first), in which the constants that follow the product are held too.
  *   (2) double_rounding   h = hi32(2 * ((acc << max(e,0)) * m + 2^30)), then the definition, in 32 bits
  *   (4) .._ties_up        the same, without the unit that negative h add to the threshold
  *   (3) float32_rne       as the definition; vcvtps2dq rounds half to even
  *   (5) fbgemm            as the definition; what does not fit int32, vcvtps2dq makes INT32_MIN
- *   (8) float64_half_away trunc(v + copysign(p, v)) where p is the greatest number below 1/2: from
- *       1/2 up the sum is half way to the next number, or nearer, and rounds to the even one: it
- *       reaches the integer; below, it does not
+ *   (8) float64_half_away trunc(v + copysign(p, v)) where p = 1/2 - 2^-54 is the number below 1/2. For
+ *       v = k + 1/2 the sum is 2^-54 below k + 1, at most half a step, and rounds to it (half a step
+ *       for k = 0 alone, where 1 is the even neighbour); for the number below v it stays at or below
+ *       the one below k + 1. Rounding is monotone, so nothing else needs a proof
  *   (9) onnx_spec         as the definition; vcvtpd2dq rounds half to even
  *
  * (6) rndnu and (7) qnnpack are (1) and (2) of shorter mantissas. Clamping to +-512 first changes no
@@ -24,7 +25,8 @@
  * and (2) alone.
  *
  * Left shifts, rare, saturate by a clamp beforehand. They are cut at 24: whenever that matters, or the
- * clamp does, |y| is above 2^20 with the same sign, and the result is an end of int16 either way. */
+ * clamp does, |y| is above 2^20 with the same sign, and the result is an end of int16 either way (or m = 0,
+ * and y too). */
 #ifndef KDQ_VECTOR_AVX2_RULES_H
 #define KDQ_VECTOR_AVX2_RULES_H
 
@@ -45,9 +47,7 @@ struct constants {
     __m256d real[2];
 };
 
-INLINE int in_float32(int rule) { return rule == KDQ_FLOAT32_RNE || rule == KDQ_FBGEMM; }
-INLINE int in_float64(int rule) { return rule == KDQ_FLOAT64_HALF_AWAY || rule == KDQ_ONNX_SPEC; }
-INLINE int in_integers(int rule) { return !in_float32(rule) && !in_float64(rule); }
+INLINE int in_integers(int rule) { return !kdq_in_float32(rule) && !kdq_in_float64(rule); }
 
 INLINE __m256i load(const int32_t *from, __m256i mask, int whole) {
     return whole ? _mm256_loadu_si256((const __m256i *)(const void *)from)
@@ -101,12 +101,12 @@ INLINE struct constants prepare(int rule, const kdq_requant *q, const int32_t *b
     if (bias != NULL) {
         k.bias = load(bias + c, mask, whole);
     }
-    if (in_float32(rule)) {
+    if (kdq_in_float32(rule)) {
         k.scale = or_same_float(q->scale + at, step, mask);
         if (rule == KDQ_FBGEMM) {
             k.float_bias = or_same_float(q->bias + at, step, mask);
         }
-    } else if (in_float64(rule)) {
+    } else if (kdq_in_float64(rule)) {
         const double *real = q->real + at;
         k.real[0] = or_same_double(real, step, _mm256_castsi256_si128(mask));
         k.real[1] = or_same_double(real + 4 * step, step, _mm256_extracti128_si256(mask, 1));
@@ -188,10 +188,10 @@ INLINE __m256i apply(int rule, int shifts, int biased, const struct constants *k
     if (biased) {
         acc = with_odd(_mm256_add_epi32(acc.all, k->bias));
     }
-    if (in_float32(rule)) {
+    if (kdq_in_float32(rule)) {
         return by_float32(rule, k, acc.all);
     }
-    if (in_float64(rule)) {
+    if (kdq_in_float64(rule)) {
         const __m128i low = by_float64(rule, k->real[0], _mm256_castsi256_si128(acc.all));
         const __m128i high = by_float64(rule, k->real[1], _mm256_extracti128_si256(acc.all, 1));
         return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);

@@ -108,9 +108,9 @@ INLINE void prepare(int rule, const kdq_requant *q, const int32_t *bias, int64_t
     for (int64_t i = 0; i < GROUP / LANES; i++) {
         k[i].bias = vld1q_s32(biases + i * LANES);
     }
-    if (rule == KDQ_FLOAT32_RNE || rule == KDQ_FBGEMM) {
+    if (kdq_in_float32(rule)) {
         prepare_float32(rule, q, c, count, k);
-    } else if (rule == KDQ_FLOAT64_HALF_AWAY || rule == KDQ_ONNX_SPEC) {
+    } else if (kdq_in_float64(rule)) {
         prepare_float64(q, c, count, k);
     } else {
         prepare_integers(rule, q, c, count, k);
@@ -150,10 +150,10 @@ INLINE int32x2_t by_float64(int rule, float64x2_t real, int32x2_t acc) {
 /* rule(acc + bias) of 4 channels. */
 INLINE int32x4_t apply(int rule, const struct constants *k, int32x4_t acc) {
     acc = vaddq_s32(acc, k->bias);
-    if (rule == KDQ_FLOAT32_RNE || rule == KDQ_FBGEMM) {
+    if (kdq_in_float32(rule)) {
         return by_float32(rule, k, acc);
     }
-    if (rule == KDQ_FLOAT64_HALF_AWAY || rule == KDQ_ONNX_SPEC) {
+    if (kdq_in_float64(rule)) {
         return vcombine_s32(by_float64(rule, k->real[0], vget_low_s32(acc)),
                             by_float64(rule, k->real[1], vget_high_s32(acc)));
     }

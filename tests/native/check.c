@@ -85,6 +85,9 @@ kdq_requant draw_requant(struct draws *draws, int32_t rule, int64_t channels, do
                                 : natural + draw_between(draws, -1, 1);
         scale[c] = (float)ldexp(multiplier[c], exponent[c] - 31);
         real[c] = ldexp(multiplier[c], exponent[c] - 31);
+        if (kind == 4) { /* products of powers of two: next to ties */
+            real[c] = nextafter(ldexp(1, exponent[c]), draw_between(draws, 0, 1) * ldexp(1, 31));
+        }
         bias[c] = (float)(draw_between(draws, -4000, 4000) / 8.0);
     }
     const int32_t qmin = draw(draws) & 1 ? -128 : draw_between(draws, -128, 127);

@@ -4,12 +4,13 @@
  *     exhaustive compare RULE ZERO_POINT QMIN QMAX BIASES CONSTANTS FIRST COUNT
  *         reports "KERNEL RESULTS" for each, or the first difference and exits with 1
  *     exhaustive print (the same arguments)
- *         also writes the results of requant.c, an int8 each, for another judge to compare
+ *         also writes the results of requant.c, an int8 or int16 each, for another judge to compare
  *     exhaustive kernels
  *         lists the epilogues by the name of a kernel that has them: "KERNEL runs" or
  *         "KERNEL lacks FEATURE..."
  *
- * RULE is a number of enum kdq_rule, or RULES_S16 and more for one of enum kdq_rule_s16. BIASES is
+ * RULE is a number of enum kdq_rule, or RULES_S16 and more for one of enum kdq_rule_s16, which takes what
+ * is added to accumulators times 2^32 in place of ZERO_POINT, and no BIASES. BIASES is
  * "none" or a comma-separated list, CONSTANTS a list of what the rule reads: MULTIPLIER:EXPONENT, a scale,
  * SCALE:BIAS or a real multiplier; one constant stands for all channels. Accumulators count up from
  * FIRST, modulo 2^32, and go through the channels in turn: channel 0, 1, ..., last, 0, ... Of a list
@@ -59,12 +60,12 @@ static const char *second(const char *text, const char *end) {
 /* The constants of channel c; where they end. */
 static char *parse_constants(const char *text, int32_t rule, int64_t c) {
     char *end;
-    if (rule == KDQ_FLOAT32_RNE || rule == KDQ_FBGEMM) {
+    if (kdq_in_float32(rule)) {
         scale[c] = strtof(text, &end);
         if (rule == KDQ_FBGEMM) {
             real_bias[c] = strtof(second(text, end), &end);
         }
-    } else if (rule == KDQ_FLOAT64_HALF_AWAY || rule == KDQ_ONNX_SPEC) {
+    } else if (kdq_in_float64(rule)) {
         real[c] = strtod(text, &end);
     } else {
         multiplier[c] = (int32_t)integer(text, &end);
@@ -103,13 +104,18 @@ static struct problem parse(char **arguments) {
     const int64_t biases = strcmp(arguments[4], "none") == 0 ? 0
                                                              : parse_list(arguments[4], 0, 1);
     const int64_t constants = parse_list(arguments[5], p.requant.rule, 0);
+    const int to_int16 = p.requant.rule >= RULES_S16;
     if (p.requant.rule < KDQ_SINGLE_ROUNDING ||
-        p.requant.rule > RULES_S16 + KDQ_DOUBLE_ROUNDING_16X8) {
+        p.requant.rule > (to_int16 ? RULES_S16 + KDQ_DOUBLE_ROUNDING_16X8 : KDQ_ONNX_SPEC)) {
         fail("no such rule", arguments[0]);
     }
     if (biases != 0 && constants != 1 && biases != constants) {
         fail("as many biases as constants are expected", arguments[4]);
     }
+    if (biases != 0 && to_int16) {
+        fail("rules of 16x8 take no biases", arguments[4]);
+    }
+    p.high = to_int16 ? p.requant.zero_point : 0;
     p.requant.channel_step = constants > 1;
     p.requant.multiplier = multiplier;
     p.requant.exponent = exponent;

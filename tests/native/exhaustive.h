@@ -19,10 +19,11 @@
 #define RULES_S16 16
 
 struct problem {
-    kdq_requant requant; /* to int16: the zero point stands for the high half of accumulators */
+    kdq_requant requant;
     int64_t channels;
     const int32_t *bias; /* or NULL */
     uint32_t first;
+    int64_t high; /* to int16: added to accumulators times 2^32 */
     int64_t count;
 };
 

@@ -3,9 +3,9 @@
 ``make exhaustive`` compiles the C core and ``exhaustive*.c`` and runs the cases of
 ``exhaustive_cases.py``, one per process. Each compares every vectorised epilogue that this CPU can
 run with ``csrc/requant.c``. ``requant.c`` is compared with :mod:`kdq_ref.rounding`: in some cases
-of every rule one accumulator after the other, in all others of one constant by the ends of
-intervals on which NumPy is constant, its rules being monotone (seconds instead of minutes). Exit
-status 1 if anything differs.
+of every rule one accumulator after the other, in the others of a single constant (without biases
+and upper halves) by the ends of intervals on which NumPy is constant, its rules being monotone but
+for the overflow of ``fbgemm`` (seconds instead of minutes). Exit status 1 if anything differs.
 
 For another CPU: ``CC="... -static" ... exhaustive.py --under qemu-aarch64-static``, with a
 compiler for it.

@@ -36,10 +36,11 @@ class Case:
     why: str
     rule: str
     constants: tuple[Any, ...]  # what the rule reads: (multiplier, exponent), scale, (scale, bias)
-    zero_point: int = 0  # to int16: the upper 32 bits of accumulators
+    zero_point: int = 0
     clamp: tuple[int, int] = INT8
     biases: tuple[int, ...] = ()
     judged: bool = False  # by NumPy, one accumulator after the other
+    high: int = 0  # to int16: added to accumulators times 2^32
     rotation: int = 0
 
     @property
@@ -57,8 +58,8 @@ class Case:
 
     @property
     def judged_by_intervals(self) -> bool:
-        """NumPy says on which intervals the code is constant: its rules are monotone."""
-        return not (self.judged or self.channels > 1 or (self.to_int16 and self.zero_point))
+        """NumPy says on which intervals the code is constant, from the codes at their ends."""
+        return not (self.judged or self.channels > 1 or self.high)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -81,11 +82,11 @@ class Case:
 
     def accumulators(self, sums: np.ndarray) -> np.ndarray:
         """``sums`` : int32, as the rule takes them."""
-        return sums + (np.int64(self.zero_point) << 32) if self.to_int16 else sums
+        return sums + (np.int64(self.high) << 32) if self.to_int16 else sums
 
     def arguments(self, count: int) -> list[str]:
         return [
-            *map(str, (self._c_id, self.zero_point, *self.clamp)),
+            *map(str, (self._c_id, self.high or self.zero_point, *self.clamp)),
             ",".join(map(str, self.biases)) or "none",
             ",".join(map(self._written, self.constants)),
             *map(str, (self.first(count), count)),
@@ -115,9 +116,7 @@ class Case:
             constants = " with bias ".join(f"{n:.9g}" for n in numbers)
         shifted = f", rotated by {self.rotation}" if self.rotation else ""
         low, high = self.clamp
-        start = (
-            f"upper half {self.zero_point}" if self.to_int16 else f"zero point {self.zero_point}"
-        )
+        start = f"upper half {self.high}" if self.to_int16 else f"zero point {self.zero_point}"
         after = f"{start}, clamp [{low}, {high}]"
         return f"{self.rule}: {constants}, {after}: {self.why}{shifted}"
 
@@ -279,19 +278,20 @@ def real_cases(rule: str) -> list[Case]:
 
 def reduced_16x8_cases() -> list[Case]:
     """15 bits of multiplier, accumulators of 48 bits."""
+    lanes = tuple((m, e - 10) for m, e in LANE_PAIRS)
 
     def case(why: str, m: int, e: int, high: int = 0, **rest: Any) -> Case:
-        return Case(why, "reduced_16x8", ((m, e),), high, **{"clamp": INT16, **rest})
+        return Case(why, "reduced_16x8", ((m, e),), high=high, **{"clamp": INT16, **rest})
 
     return [
         case("ties, and hardly anything saturates", 2**30, -15, judged=True),
         case("every result is rounded", NEAR_ROOT, -16),
         case("a mantissa that would be rounded up to 16 bits", LAST, -14),
-        case("the longest shift, of the lowest accumulators", 2**30, -31, -(2**15)),
+        case("the longest shift, of the lowest accumulators", 2**30, -31, 1 - 2**15),
         case("the longest shift, of the highest", NEXT_AFTER_2_30, -31, 2**15 - 1),
         case("results around zero, of accumulators beyond int32", LAST, -31, -1, judged=True),
         case("the largest multiplier", LAST, 7, clamp=(-101, 30000)),
-        Case(LANES, "reduced_16x8", LANE_PAIRS, 3, INT16),
+        Case(LANES, "reduced_16x8", lanes, clamp=INT16, high=3),
     ]
 
 
@@ -300,17 +300,17 @@ def wrapping_16x8_cases(rule: str) -> list[Case]:
     last = 22 if rule == "single_rounding_16x8" else 24
 
     def case(why: str, m: int, e: int, high: int = 0, **rest: Any) -> Case:
-        return Case(why, rule, ((m, e),), high, **{"clamp": INT16, **rest})
+        return Case(why, rule, ((m, e),), high=high, **{"clamp": INT16, **rest})
 
     return [
         case("ties, and hardly anything saturates", 2**30, -15, judged=True),
         case("every result is rounded", LAST, -16),
-        case("the longest right shift", 2**30, -31, -(2**15)),
+        case("the longest right shift", 2**30, -31, 1 - 2**15),
         case("twice rounded ties", 2**30, -1, 7),
         case("the last left shift that vectors do not cut", 2**30, last),
         case("the first that they cut", LAST, last + 1, -1),
         case("the longest left shift", 2**30, 30, clamp=(-30000, 101)),
-        Case("every exponent and 0 side by side", rule, EVERY_PAIR, 5, INT16),
+        Case("every exponent and 0 side by side", rule, EVERY_PAIR, clamp=INT16, high=5),
     ]
 
 

@@ -15,7 +15,7 @@ static kdq_requant_s16 to_int16(const kdq_requant *q) {
 
 static void expect(const struct problem *p, const kdq_requant_s16 *requant, int64_t rows,
                    int64_t done) {
-    const int64_t high = (int64_t)p->requant.zero_point * (INT64_C(1) << 32);
+    const int64_t high = p->high * (INT64_C(1) << 32);
     const uint32_t from = p->first + (uint32_t)done;
     for (uint32_t i = 0; i < (uint32_t)(rows * p->channels); i++) {
         acc[i] = high + (int32_t)(from + i);

@@ -103,7 +103,10 @@ static inline __attribute__((always_inline)) void by_rule(
         const struct constants k0 = prepare(rule, q, bias, c, mask[0], whole);
         const struct constants k1 = prepare(rule, q, bias, c + LANES, mask[1], whole);
         const __m256i left = _mm256_or_si256(k0.left, k1.left);
-        if (in_integers(rule) && !_mm256_testz_si256(left, left)) {
+        const int shifts = in_integers(rule) && !_mm256_testz_si256(left, left);
+        if (shifts && whole) {
+            ROWS(1, 1, 1);
+        } else if (shifts) {
             ROWS(1, 1, 0);
         } else if (!whole) {
             ROWS(0, 1, 0);

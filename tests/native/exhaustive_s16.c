@@ -23,23 +23,33 @@ static void expect(const struct problem *p, const kdq_requant_s16 *requant, int6
     kdq_requantize_s16(requant, rows, p->channels, acc, p->channels, expected, p->channels);
 }
 
+/* Element c of row r differs. */
+static void report(const struct problem *p, const kdq_requant_s16 *requant,
+                   const kdq_kernel *kernel, int64_t r, int64_t c, int16_t given) {
+    const int64_t i = r * p->channels + c, k = c * requant->channel_step;
+    fprintf(stderr,
+            "first difference at accumulator %lld: requant.c gives %d, %s gives %d\n"
+            "multiplier %d, exponent %d, clamp [%d, %d], rule %d\n"
+            "channel %d of %d, row %d\n",
+            (long long)acc[i], expected[i], kdq_kernel_name(kernel), given,
+            (int)requant->multiplier[k], (int)requant->exponent[k], (int)requant->qmin,
+            (int)requant->qmax, (int)p->requant.rule, (int)c, (int)p->channels, (int)r);
+    exit(1);
+}
+
 static void compare_block(const struct problem *p, const kdq_requant_s16 *requant,
                           const kdq_kernel *kernel, int64_t rows) {
     const int64_t apart = p->channels + 1;
     memset(result, 0x55, sizeof result);
     kdq_requantize_s16_with(kernel, requant, rows, p->channels, acc, p->channels, result, apart);
-    for (int64_t i = 0; i < rows * p->channels; i++) {
-        const int64_t r = i / p->channels, c = i % p->channels, k = c * requant->channel_step;
-        const int16_t given = result[r * apart + c];
-        if (given != expected[i]) {
-            fprintf(stderr,
-                    "first difference at accumulator %lld: requant.c gives %d, %s gives %d\n"
-                    "multiplier %d, exponent %d, clamp [%d, %d], rule %d\n"
-                    "channel %d of %d, row %d\n",
-                    (long long)acc[i], expected[i], kdq_kernel_name(kernel), given,
-                    (int)requant->multiplier[k], (int)requant->exponent[k], (int)requant->qmin,
-                    (int)requant->qmax, (int)p->requant.rule, (int)c, (int)p->channels, (int)r);
-            exit(1);
+    for (int64_t r = 0; r < rows; r++) {
+        const int16_t *want = expected + r * p->channels, *given = result + r * apart;
+        if (memcmp(want, given, (size_t)p->channels * sizeof *want) != 0) {
+            int64_t c = 0;
+            while (want[c] == given[c]) {
+                c++;
+            }
+            report(p, requant, kernel, r, c, given[c]);
         }
     }
 }

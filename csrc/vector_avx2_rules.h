@@ -24,7 +24,7 @@
  * int8: whatever zero point follows, larger values end at the same side. int16 results come from (1)
  * and (2) alone.
  *
- * Left shifts, rare, saturate by a clamp beforehand. They are cut at 24: whenever that matters, or the
+ * Left shifts saturate by a clamp beforehand. They are cut at 24: whenever that matters, or the
  * clamp does, |y| is above 2^20 with the same sign, and the result is an end of int16 either way (or m = 0,
  * and y too). */
 #ifndef KDQ_VECTOR_AVX2_RULES_H

@@ -89,13 +89,16 @@ struct kdq_patch {
     int64_t line, column;
 };
 
+#define KDQ_GROUP_S16 8
+
 /* Loops that every instruction set has its own form of; each equals its namesake in vector.c bit for
  * bit. kdq.h says what the public ones compute. */
 struct kdq_vector {
     void (*requantize)(const kdq_requant *requant, int64_t rows, int64_t channels,
                        const int32_t *acc, int64_t ld_acc, const int32_t *bias, int8_t *y,
                        int64_t ld_y);
-    void (*requantize_s16)(const kdq_requant_s16 *requant, int64_t rows, int64_t channels,
+    /* KDQ_GROUP_S16 channels from c on, at acc and y; or NULL: kdq_requantize_s16 does all */
+    void (*requantize_s16)(const kdq_requant_s16 *requant, int64_t c, int64_t rows,
                            const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y);
     void (*widen)(int64_t n, const int8_t *x, int16_t *y);
     void (*to_u8)(int64_t n, const int8_t *x, uint8_t *y); /* y = x + 128 */

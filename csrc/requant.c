@@ -155,7 +155,14 @@ kdq_requant_s16 kdq_requant_s16_from(const kdq_requant_s16 *requant, int64_t c) 
 void kdq_requantize_s16_with(const kdq_kernel *kernel, const kdq_requant_s16 *requant,
                              int64_t rows, int64_t channels, const int64_t *acc, int64_t ld_acc,
                              int16_t *y, int64_t ld_y) {
-    kernel->vector->requantize_s16(requant, rows, channels, acc, ld_acc, y, ld_y);
+    int64_t c = 0;
+    if (kernel->vector->requantize_s16 != NULL) {
+        for (; c + KDQ_GROUP_S16 <= channels; c += KDQ_GROUP_S16) {
+            kernel->vector->requantize_s16(requant, c, rows, acc + c, ld_acc, y + c, ld_y);
+        }
+    }
+    const kdq_requant_s16 rest = kdq_requant_s16_from(requant, c);
+    kdq_requantize_s16(&rest, rows, channels - c, acc + c, ld_acc, y + c, ld_y);
 }
 
 /* |acc * m'| < 2^62 and the rounding term is at most 2^45, so int64 holds every sum. */

@@ -71,7 +71,7 @@ static int32_t check_rules_s16(const kdq_kernel *kernel) {
                                          .multiplier = &eighth,
                                          .exponent = &eighth_exponent};
         int16_t got[TIES];
-        kernel->vector->requantize_s16(&requant, 1, TIES, acc, TIES, got, TIES);
+        kdq_requantize_s16_with(kernel, &requant, 1, TIES, acc, TIES, got, TIES);
         if (memcmp(got, want[rule], sizeof got) != 0) {
             return 2 + RULES + rule;
         }

@@ -66,7 +66,6 @@ static void winograd_output(int64_t columns, int64_t channels, const int32_t *re
 
 const struct kdq_vector kdq_vector_portable = {
     .requantize = kdq_requantize,
-    .requantize_s16 = kdq_requantize_s16,
     PORTABLE_LOOPS,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,

@@ -45,7 +45,7 @@ void kdq_avx2_lookup(int64_t n, const int8_t *x, const int8_t *table, int8_t *y)
 void kdq_avx2_argmax(int64_t rows, int64_t columns, const int8_t *q, int64_t *index);
 
 /* vector_avx2_s16.c */
-void kdq_avx2_requantize_s16(const kdq_requant_s16 *requant, int64_t rows, int64_t channels,
+void kdq_avx2_requantize_s16(const kdq_requant_s16 *requant, int64_t c, int64_t rows,
                              const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y);
 
 #endif

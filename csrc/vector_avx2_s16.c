@@ -11,8 +11,8 @@
 
 #if defined(__x86_64__)
 
-#define GROUP 8 /* channels whose results fill one store */
-#define HALF 4  /* of which one register holds the accumulators */
+#define HALF 4 /* of the channels: one register holds their accumulators */
+_Static_assert(KDQ_GROUP_S16 == 2 * HALF, "two registers");
 
 struct reduced { /* of 4 channels */
     __m256i m, up, shift, down;
@@ -86,20 +86,15 @@ INLINE void by_rule(int rule, const kdq_requant_s16 *q, int64_t c, int64_t rows,
     }
 }
 
-AVX2 void kdq_avx2_requantize_s16(const kdq_requant_s16 *q, int64_t rows, int64_t channels,
+AVX2 void kdq_avx2_requantize_s16(const kdq_requant_s16 *q, int64_t c, int64_t rows,
                                   const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y) {
-    int64_t c = 0;
-    for (; c + GROUP <= channels; c += GROUP, acc += GROUP, y += GROUP) {
-        if (q->rule == KDQ_REDUCED_16X8) {
-            by_reduced(q, c, rows, acc, ld_acc, y, ld_y);
-        } else if (q->rule == KDQ_SINGLE_ROUNDING_16X8) {
-            by_rule(KDQ_SINGLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
-        } else {
-            by_rule(KDQ_DOUBLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
-        }
+    switch (q->rule) {
+    case KDQ_REDUCED_16X8: by_reduced(q, c, rows, acc, ld_acc, y, ld_y); break;
+    case KDQ_SINGLE_ROUNDING_16X8:
+        by_rule(KDQ_SINGLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
+        break;
+    default: by_rule(KDQ_DOUBLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
     }
-    const kdq_requant_s16 rest = kdq_requant_s16_from(q, c);
-    kdq_requantize_s16(&rest, rows, channels - c, acc, ld_acc, y, ld_y);
 }
 #else
 typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */

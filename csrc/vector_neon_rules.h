@@ -161,7 +161,7 @@ INLINE int32x4_t apply(int rule, const struct constants *k, int32x4_t acc) {
 }
 
 /* vector_neon_s16.c */
-void kdq_neon_requantize_s16(const kdq_requant_s16 *requant, int64_t rows, int64_t channels,
+void kdq_neon_requantize_s16(const kdq_requant_s16 *requant, int64_t c, int64_t rows,
                              const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y);
 
 #endif

@@ -8,6 +8,7 @@
 #if defined(KDQ_AARCH64)
 
 #define PAIRS (GROUP / 2)
+_Static_assert(KDQ_GROUP_S16 == GROUP, "the channels of a call");
 
 struct reduced { /* of 2 channels */
     int32x2_t m;
@@ -70,20 +71,15 @@ INLINE void by_rule(int rule, const kdq_requant_s16 *q, int64_t c, int64_t rows,
     }
 }
 
-void kdq_neon_requantize_s16(const kdq_requant_s16 *q, int64_t rows, int64_t channels,
+void kdq_neon_requantize_s16(const kdq_requant_s16 *q, int64_t c, int64_t rows,
                              const int64_t *acc, int64_t ld_acc, int16_t *y, int64_t ld_y) {
-    int64_t c = 0;
-    for (; c + GROUP <= channels; c += GROUP, acc += GROUP, y += GROUP) {
-        if (q->rule == KDQ_REDUCED_16X8) {
-            by_reduced(q, c, rows, acc, ld_acc, y, ld_y);
-        } else if (q->rule == KDQ_SINGLE_ROUNDING_16X8) {
-            by_rule(KDQ_SINGLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
-        } else {
-            by_rule(KDQ_DOUBLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
-        }
+    switch (q->rule) {
+    case KDQ_REDUCED_16X8: by_reduced(q, c, rows, acc, ld_acc, y, ld_y); break;
+    case KDQ_SINGLE_ROUNDING_16X8:
+        by_rule(KDQ_SINGLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
+        break;
+    default: by_rule(KDQ_DOUBLE_ROUNDING, q, c, rows, acc, ld_acc, y, ld_y);
     }
-    const kdq_requant_s16 rest = kdq_requant_s16_from(q, c);
-    kdq_requantize_s16(&rest, rows, channels - c, acc, ld_acc, y, ld_y);
 }
 #else
 typedef int kdq_not_on_this_machine; /* a translation unit holds at least one declaration */

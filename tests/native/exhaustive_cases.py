@@ -12,6 +12,7 @@ from kdq_ref.rounding import RULES, RULES_16X8, Constants, Requant, Requant16x8
 
 FIXED_POINT = ("single_rounding", "double_rounding", "double_rounding_ties_up")
 INT8, INT16 = (-128, 127), (-(2**15), 2**15 - 1)
+ALL_RULES = {**RULES, **RULES_16X8}
 FIRST_16X8 = 16  # RULES_S16 of exhaustive.h
 
 # Primes leave a remainder at every accumulator; those next to a power of two leave the smallest.
@@ -63,7 +64,7 @@ class Case:
 
     @property
     def uses(self) -> tuple[str, ...]:
-        return {**RULES, **RULES_16X8}[self.rule].uses
+        return ALL_RULES[self.rule].uses
 
     def requant(self) -> Requant | Requant16x8:
         values = zip(*self.constants, strict=True) if len(self.uses) > 1 else [self.constants]
@@ -94,9 +95,7 @@ class Case:
 
     @property
     def _c_id(self) -> int:
-        if self.to_int16:
-            return FIRST_16X8 + RULES_16X8[self.rule].c_id
-        return RULES[self.rule].c_id
+        return ALL_RULES[self.rule].c_id + FIRST_16X8 * self.to_int16
 
     def _written(self, constant: Any) -> str:
         numbers = constant if len(self.uses) > 1 else (constant,)
